@@ -1,0 +1,96 @@
+/*
+ * limits.h - every bound of the product, with unit and reason, and the asserts that relate them.
+ *
+ * The ini may lower a bound, never raise it. A bound that is reached means: refuse, count, say so.
+ *
+ * Runs in: every process.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* --- processes --- */
+#define WORKERS_MAX 64u                    /* more cores than one gateway host has use for */
+#define SLOTS_MAX (2u * WORKERS_MAX + 8u)  /* two generations of workers, recorder, keeper, spare */
+#define LISTENS_MAX 16u                    /* [http] listen lines */
+
+/* --- one worker's connections and requests --- */
+#define CONNS_MAX 20000u          /* client connections of one worker */
+#define CONNS_PER_ADDRESS_MAX 4096u /* of one client address and worker; ini default is lower */
+#define LEASES_PER_SLOT_MAX 20000u /* requests in flight of one worker */
+#define ORIGIN_IDLE_MAX 1024u     /* kept-alive upstream connections of one worker */
+#define LOOP_EVENTS_PER_TURN 256  /* epoll_wait's batch: fairness between sockets and timers */
+#define ACCEPTS_PER_TURN 32u      /* one turn's accepts: streams under way come first */
+
+/* --- HTTP, both sides --- */
+#define HEAD_BYTES_MAX 65536u     /* request or response head; Codex and agents send over 32 KiB */
+#define HEAD_FIELDS_MAX 200u      /* fields of a head; real clients send up to about 40 */
+#define TARGET_BYTES_MAX 8192u    /* request target; anchors: nginx 8 kB */
+#define FIELD_BYTES_MAX 32768u    /* one field line */
+#define TRAILER_BYTES_MAX 8192u   /* validated, counted, dropped */
+#define CHUNK_LINE_BYTES_MAX 1024u /* a chunk-size line with its extensions */
+#define INTERIM_ANSWERS_MAX 20u   /* 1xx before an answer; curl's figure */
+#define REQUESTS_PER_CONN_MAX 10000u /* then the connection is closed in good order */
+#define CONN_IN_BYTES (2u * HEAD_BYTES_MAX) /* input buffer bound: one head and pipelined bytes */
+#define CONN_OUT_BYTES_MAX 262144u /* bytes waiting for a slow reader; then the other side stops */
+#define CONN_OUT_HIGH_BYTES 65536u /* above this the source is not read (Envoy 32 kB, ours 64) */
+#define CONN_READ_BYTES 16384u    /* one recv; also a TLS record's size */
+#define BODY_BYTES_LIMIT (1024ull * 1024 * 1024) /* [http] body_bytes_max may go up to here */
+#define INFLATE_RATIO_MAX 200u    /* expanded : compressed body, beyond it is a bomb */
+
+/* --- JSON, SSE --- */
+#define JSON_DEPTH_MAX 512u       /* real tool schemas pass 32; iterative scanner */
+#define JSON_NODES_MAX 1000000u   /* 16 MB of nodes */
+#define JSONW_DEPTH_MAX 64u       /* what we write ourselves nests little */
+#define SSE_LINE_BYTES_MAX (64u * 1024 * 1024) /* a data line with an inline image */
+#define SSE_KEPT_BYTES_MAX 1048576u /* the part of an event that is kept to read usage from it */
+
+/* --- memory of one process --- */
+#define ARENA_BLOCK_BYTES 4096u   /* first block of a request */
+#define REQUEST_ARENA_BYTES_MAX (1024u * 1024) /* head copies, built heads, answers */
+#define LOG_LINE_BYTES 8192u      /* one event; longer is cut and marked */
+#define LOG_BUFFER_BYTES 65536u   /* lines waiting for one write */
+#define INI_FILE_BYTES_MAX 1048576u
+
+/* --- names and records --- */
+#define NAME_BYTES 64u            /* of a user, key, group, account; with its NUL */
+#define MODEL_BYTES 192u          /* a model name; with its NUL. Tuned Gemini names are long */
+#define URL_BYTES 512u            /* base URL, proxy URL; with NUL */
+#define KEY_BYTES_MAX 256u        /* a client's credential; longer is not looked up */
+#define SECRET_BYTES_MAX 8192u    /* an upstream credential (service tokens are long) */
+#define LIST_TEXT_BYTES 4096u     /* a comma list: models, mappings, addresses */
+#define GROUPS_PER_ACCOUNT_MAX 16u
+#define ACCOUNTS_MAX 4096u
+#define GROUPS_MAX 1024u
+#define REQUEST_ID_BYTES 32u      /* "req_" + 24 characters + NUL, room to spare */
+#define ERROR_CODE_BYTES 32u      /* stable error code with NUL */
+#define SESSION_TEXT_BYTES 128u   /* a client's session id that is kept (longer ones are hashed) */
+
+/* --- shared segment --- */
+#define GATES_MAX 65536u
+#define RING_CELLS_MAX 65536u
+#define NAMES_MAX 1024u           /* upstream and proxy host names */
+#define NAME_ADDRESSES_MAX 8u     /* addresses kept of one name */
+#define TLS_SESSIONS_MAX 1024u
+#define TLS_SESSION_BYTES_MAX 4096u /* measured: 729 B (EC) to about 2 KB with real leaf certs */
+#define JOBS_MAX 16u              /* account tests under way */
+#define JOB_TEXT_BYTES 4096u
+#define CRASH_TEXT_BYTES 256u
+
+/* --- admin --- */
+#define ADMIN_CONNS_MAX 32u
+#define ADMIN_BODY_BYTES_MAX 1048576u
+#define ADMIN_ANSWER_BYTES_MAX (64u * 1024 * 1024)
+
+/* --- one request's attempts --- */
+#define ATTEMPTS_MAX 16u          /* [upstream] max_switches + 1 and the dead-pool retries */
+#define EXCERPT_BYTES 300u        /* of a provider's error text in a log line or test result */
+
+_Static_assert(SLOTS_MAX >= 2 * WORKERS_MAX + 4, "two generations, recorder, keeper, exporter");
+_Static_assert(CONN_OUT_BYTES_MAX > CONN_OUT_HIGH_BYTES + 2 * CONN_READ_BYTES,
+               "one more read must fit behind the high mark");
+_Static_assert(CONN_IN_BYTES >= HEAD_BYTES_MAX, "a whole head fits the input buffer");
+_Static_assert(RING_CELLS_MAX >= LEASES_PER_SLOT_MAX, "every request in flight may end at once");
+_Static_assert(TARGET_BYTES_MAX < HEAD_BYTES_MAX && FIELD_BYTES_MAX < HEAD_BYTES_MAX,
+               "a part fits the whole");
+
+#endif

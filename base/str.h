@@ -1,0 +1,138 @@
+/*
+ * str.h - borrowed bytes: a pointer and a length, not terminated, not owned.
+ *
+ * Owner of the bytes: whoever made them; a struct str never outlives them. The empty string may
+ * have a NULL pointer. Header only: everything here is a few instructions.
+ *
+ * Runs in: every process.
+ */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct str {
+    const char *data; /* may be NULL when len is 0 */
+    size_t len;       /* bytes */
+};
+
+/* A literal as a struct str; the length is known to the compiler. */
+#define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
+
+/* For printf's "%.*s". */
+#define STR_ARG(s) (int)(s).len, (s).data ? (s).data : ""
+
+static inline struct str
+str_make(const char *data, size_t len)
+{
+    return (struct str){ data, len };
+}
+
+static inline struct str
+str_of(const char *terminated)
+{
+    return (struct str){ terminated, terminated == NULL ? 0 : strlen(terminated) };
+}
+
+static inline bool
+str_is_empty(struct str s)
+{
+    return s.len == 0;
+}
+
+static inline bool
+str_equal(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline char
+str_lower(char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* ASCII only, as HTTP wants it. */
+static inline bool
+str_equal_nocase(struct str a, struct str b)
+{
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (str_lower(a.data[i]) != str_lower(b.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static inline bool
+str_starts(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
+}
+
+static inline bool
+str_ends(struct str s, struct str suffix)
+{
+    return s.len >= suffix.len &&
+           (suffix.len == 0 || memcmp(s.data + s.len - suffix.len, suffix.data, suffix.len) == 0);
+}
+
+static inline struct str
+str_skip(struct str s, size_t count)
+{
+    return count >= s.len ? (struct str){ NULL, 0 } : (struct str){ s.data + count, s.len - count };
+}
+
+/* Without blanks and tabs at either end. */
+static inline struct str
+str_trim(struct str s)
+{
+    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
+        s.data++;
+        s.len--;
+    }
+    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t')) {
+        s.len--;
+    }
+    return s;
+}
+
+/* Cuts off and returns what stands before the first `separator`; all of it when there is none. */
+static inline struct str
+str_cut(struct str *rest, char separator)
+{
+    const char *at = rest->len == 0 ? NULL : memchr(rest->data, separator, rest->len);
+    struct str head = *rest;
+    if (at == NULL) {
+        *rest = (struct str){ NULL, 0 };
+        return head;
+    }
+    head.len = (size_t)(at - rest->data);
+    *rest = (struct str){ at + 1, rest->len - head.len - 1 };
+    return head;
+}
+
+/* Copies into a terminated array; false and an empty array when it does not fit or holds a NUL. */
+static inline bool
+str_copy(char *to, size_t to_bytes, struct str s)
+{
+    if (to_bytes == 0) {
+        return false;
+    }
+    to[0] = '\0';
+    if (s.len >= to_bytes || (s.len > 0 && memchr(s.data, '\0', s.len) != NULL)) {
+        return false;
+    }
+    if (s.len > 0) {
+        memcpy(to, s.data, s.len);
+    }
+    to[s.len] = '\0';
+    return true;
+}
+
+#endif

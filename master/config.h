@@ -1,0 +1,40 @@
+/*
+ * config.h - the whole configuration: one struct, one section a folder.
+ *
+ * Read once by the master, frozen before fork, inherited by the children, who see it read-only.
+ * A reload parses into a new struct; when anything is wrong the old one stays.
+ *
+ * Runs in: master (reads), every child (through heritage.h, which hands each its part).
+ */
+#ifndef MASTER_CONFIG_H
+#define MASTER_CONFIG_H
+
+#include "admin/adminconf.h"
+#include "base/err.h"
+#include "http/httpconf.h"
+#include "master/masterconf.h"
+#include "shm/shmconf.h"
+#include "store/storeconf.h"
+#include "upstream/upconf.h"
+#include "worker/workerconf.h"
+
+struct config {
+    struct masterconf master;
+    struct httpconf http;
+    struct workerconf worker;
+    struct upconf upstream;
+    struct shmconf shm;
+    struct storeconf store;
+    struct adminconf admin;
+};
+
+struct setting_error;
+
+extern const struct setting_section config_sections[];
+extern const size_t config_section_count;
+
+/* Defaults, then the file (NULL: none), then each "section.key=value" of sets. */
+MUST_CHECK enum err config_load(const char *file, char *const *sets, int set_count,
+                                struct config *out, struct setting_error *error);
+
+#endif

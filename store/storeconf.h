@@ -1,0 +1,24 @@
+/*
+ * storeconf.h - the [store] section of sub2api.ini.
+ *
+ * Runs in: master (fills it before fork); every child reads its frozen copy.
+ */
+#ifndef STORE_STORECONF_H
+#define STORE_STORECONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/setting.h"
+
+struct storeconf {
+    char dir[256];                /* data.mdb, lock.mdb, secret.key live here */
+    uint64_t map_bytes;           /* address space of the store; sparse */
+    uint32_t commit_ms;           /* group commit of finished requests */
+    uint32_t keep_days;           /* usage records older than this are removed; totals stay */
+};
+
+extern const struct setting storeconf_rows[];
+extern const size_t storeconf_row_count;
+
+#endif

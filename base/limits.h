@@ -53,7 +53,7 @@
 
 /* --- names and records --- */
 #define NAME_BYTES 64u            /* of a user, key, group, account; with its NUL */
-#define MODEL_BYTES 192u          /* a model name; with its NUL. Tuned Gemini names are long */
+#define MODEL_NAME_BYTES 192u        /* a model name; with its NUL. Tuned Gemini names are long */
 #define URL_BYTES 512u            /* base URL, proxy URL; with NUL */
 #define KEY_BYTES_MAX 256u        /* a client's credential; longer is not looked up */
 #define SECRET_BYTES_MAX 8192u    /* an upstream credential (service tokens are long) */

@@ -1,0 +1,90 @@
+/*
+ * catalog.h - what workers and keeper read of the store.
+ *
+ * Accounts and groups are few and are read whole into a snapshot, which is immutable and replaced
+ * when the segment's version word moves (the recorder bumps it after each commit that changed a
+ * record). Keys are many: they are looked up by digest, one read transaction each, through a small
+ * cache that lives as long as the snapshot. Credentials are opened (unsealed) in the snapshot, in
+ * memory that is kept out of core dumps and wiped when it goes.
+ *
+ * A snapshot in use by a request is kept by a reference count: a request started on it ends on it.
+ *
+ * Runs in: worker, keeper (read-only environment opened after fork). Dying here holds nothing: the
+ * reader slot is cleared by mdb_reader_check in the recorder.
+ */
+#ifndef STORE_CATALOG_H
+#define STORE_CATALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "store/model.h"
+
+struct catalog; /* one a process */
+
+/* One account as a worker uses it: the record and what is made of it once. */
+struct catalog_account {
+    struct account account;  /* sealed bytes cleared */
+    struct str secret;       /* opened credential; never log */
+    uint32_t dialects;       /* bit mask of the dialect numbers named in account.dialects; 0 = default */
+    uint32_t group_count;
+    uint32_t groups[GROUPS_PER_ACCOUNT_MAX]; /* indexes into catalog_view.groups */
+    void *extra;             /* upstream's: parsed URL and so on; freed by extra_free */
+    bool is_broken;          /* the credential could not be opened; the log says why */
+};
+
+struct catalog_group {
+    struct group group;
+    const uint32_t *accounts; /* indexes into catalog_view.accounts, by priority then id */
+    uint32_t account_count;
+};
+
+struct catalog_view {
+    uint64_t version;
+    uint32_t references;
+    struct catalog_account *accounts; /* by id, disabled ones included */
+    uint32_t account_count;
+    struct catalog_group *groups;
+    uint32_t group_count;
+};
+
+/* dialects: how to turn account.dialects text into a mask (proto/dialect.h's function);
+ * extra_make/extra_free: called for each account of a new view; may be NULL. */
+struct catalog_hooks {
+    enum err (*dialects)(struct str comma_list, uint32_t *out_mask);
+    void *(*extra_make)(void *context, const struct account *account);
+    void (*extra_free)(void *context, void *extra);
+    void *context;
+};
+
+/* Opens the environment read-only in this process and reads secret.key. After fork only. */
+MUST_CHECK enum err catalog_open(const char *store_dir, uint64_t map_bytes,
+                                 const struct catalog_hooks *hooks, struct catalog **out);
+void catalog_close(struct catalog *catalog);
+
+/*
+ * The current view for `version` (segment's word, read by the caller); reads the store only when
+ * the version is another than last time. On failure the old view stays and *out is it. The pointer is good
+ * until the next catalog_view() call unless catalog_hold() is called.
+ */
+MUST_CHECK enum err catalog_view(struct catalog *catalog, uint64_t version,
+                                 struct catalog_view **out);
+void catalog_hold(struct catalog_view *view);
+void catalog_drop(struct catalog *catalog, struct catalog_view *view);
+
+/*
+ * A key and its owner by the key's digest. ERR_GONE: unknown. The pointers are good until the next
+ * catalog_view() that returns another view.
+ */
+struct catalog_key {
+    struct key key;
+    struct user user;
+    uint32_t group; /* index into view->groups; UINT32_MAX when its group is gone */
+};
+MUST_CHECK enum err catalog_key(struct catalog *catalog, const struct digest *digest,
+                                const struct catalog_key **out);
+
+#endif

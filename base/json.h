@@ -74,6 +74,13 @@ MUST_CHECK enum err json_read(struct str text, struct json_value *out, struct js
  * Lone surrogates become U+FFFD. */
 MUST_CHECK enum err json_string(struct json_value value, struct arena *arena, struct str *out);
 
+/* A string's content or a member's name (between the quotes, validated) decoded into `out`; false
+ * when it does not fit. The decoded text is never longer than the escaped one. */
+bool json_unescape(struct str content, char *out, size_t out_bytes, size_t *out_len);
+
+/* Is the member's name equal to `name` once decoded? */
+bool json_name_is(const struct json_member *member, struct str name);
+
 /* Is this string equal to `text` once decoded? false for other kinds. */
 bool json_string_is(struct json_value value, struct str text);
 bool json_name_is(const struct json_member *member, struct str text);
@@ -94,6 +101,8 @@ struct json_node {
     uint32_t flags;  /* kind in the low 3 bits, escaped bit, is-name bit */
 };
 
+enum { JSON_NODE_KIND = 7, JSON_NODE_ESCAPED = 8, JSON_NODE_NAME = 16 };
+
 struct json_doc {
     struct str text;
     struct json_node *nodes; /* 0 is the root; an object's children alternate name, value */
@@ -103,6 +112,7 @@ struct json_doc {
 /* At most JSON_NODES_MAX nodes: ERR_FULL. text.len < 4 GiB. */
 MUST_CHECK enum err json_parse(struct str text, struct arena *arena, struct json_doc *out,
                                struct json_error *error);
+/* A name comes as the string it stands as, quotes included. */
 struct json_value json_at(const struct json_doc *doc, uint32_t node);
 
 #endif

@@ -1,0 +1,40 @@
+/*
+ * header.h - the fields of a head, as spans.
+ *
+ * Names keep their spelling and are compared without case. The spans live as long as the memory of
+ * the head they were parsed from.
+ *
+ * Runs in: worker, recorder, keeper. Pure.
+ */
+#ifndef HTTP_HEADER_H
+#define HTTP_HEADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+
+struct header {
+    struct str name;
+    struct str value; /* trimmed */
+};
+
+struct header_list {
+    uint32_t count;
+    struct header *items; /* in order of arrival, duplicates included */
+};
+
+/* The first field of this name; empty with NULL data when there is none. */
+struct str header_find(const struct header_list *list, struct str name);
+bool header_has(const struct header_list *list, struct str name);
+/* Is `token` in the comma list that all fields of this name make together? Without case. */
+bool header_has_token(const struct header_list *list, struct str name, struct str token);
+/* Connection, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade, Proxy-*, and those that
+ * Connection names (never Host, Authorization, Content-Length that way). */
+bool header_is_hop(const struct header_list *list, struct str name);
+/* A value that may be written into a head: no control bytes. */
+bool header_value_is_good(struct str value);
+/* Drops every control byte and everything outside Latin-1 print; for text from elsewhere. */
+
+#endif

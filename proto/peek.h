@@ -45,10 +45,10 @@ enum peek_usage {
 };
 
 struct peek {
-    char model[MODEL_BYTES];     /* decoded, with a NUL; "" when the model is in the path */
-    struct peek_span model_span; /* JSON: the value with its quotes; multipart: the text alone.
-                                    Not there: the default of the endpoint stands in `model` */
-    bool stream;                 /* what the body says; false when it says nothing */
+    char model[MODEL_NAME_BYTES]; /* decoded, with a NUL; "" when the model is in the path */
+    struct peek_span model_span;  /* JSON: the value with its quotes; multipart: the text alone.
+                                     Not there: the default of the endpoint stands in `model` */
+    bool stream;                  /* what the body says; false when it says nothing */
     bool has_stream;
     bool is_multipart;
     uint64_t output_tokens_max; /* the largest of the fields that bound the answer; 0 = none */

@@ -8,6 +8,8 @@
  *
  * Ids are assigned by the recorder, rising, never used again. Limits: 0 = no limit.
  *
+ * The rules that records and requests share (names, globs, addresses, mappings) are in match.h.
+ *
  * Runs in: recorder (writes), workers and keeper (read), CLI (tables only).
  */
 #ifndef STORE_MODEL_H
@@ -108,11 +110,12 @@ enum model_field_type {
     MODEL_BYTES,   /* digest, sealed: hex in the store, never shown */
 };
 
-#define MODEL_IS_KEY 1u      /* may be set by create only */
+#define MODEL_IS_KEY 1u      /* with MODEL_IS_SETTABLE: by create only */
 #define MODEL_IS_SHOWN 2u    /* in list and show */
 #define MODEL_IS_LISTED 4u   /* in list's table */
 #define MODEL_IS_SETTABLE 8u /* by create and set */
 #define MODEL_IS_HIDDEN 16u  /* stored only: digests, sealed secrets */
+#define MODEL_IS_URL 32u     /* a password in it is shown as *** */
 
 struct model_field {
     const char *name;   /* JSON member and, with '-' for '_', CLI option */
@@ -160,13 +163,7 @@ MUST_CHECK enum err model_apply(enum model_kind kind, void *object, struct str j
 MUST_CHECK enum err model_check(enum model_kind kind, const void *object,
                                 char why[MODEL_WHY_BYTES]);
 
-/* The rules that records and requests share. */
-bool model_name_is_good(struct str name); /* 1..63 of A-Z a-z 0-9 . _ - @ */
-bool model_list_has(const char *comma_list, struct str word);   /* exact */
-bool model_globs_match(const char *comma_list, struct str text); /* '*' and '?'; empty list = true */
-bool model_addresses_match(const char *comma_list, struct str address); /* CIDR; empty = true */
-/* The name to send upstream: exact row first, then the longest matching glob, else `asked`. */
-struct str model_mapped(const char *model_map, struct str asked);
+/* "openai", "anthropic", "gemini"; static. */
 const char *model_platform_name(enum model_platform platform);
 
 #endif

@@ -37,11 +37,13 @@ struct conn {
     bool can_read;     /* the kernel (or TLS) may have bytes */
     bool can_write;
     bool peer_ended;   /* FIN seen (there may be bytes before it) */
-    bool is_dead;      /* reset, or a read or write failed: nothing more will move */
+    bool is_dead;      /* reset, or a read or write failed: nothing more can be sent. Bytes that came
+                        * before a reset can still be read */
     uint64_t moved_ms; /* last time a byte went either way */
     uint64_t bytes_in; /* since conn_open, on the wire side of TLS's plain text */
     uint64_t bytes_out;
     conn_fn on_change;
+    struct loop_task again; /* private: conn_again */
 };
 
 /* Takes over fd (nonblocking). ERR_FULL: the loop's table is full; fd is then still the caller's. */

@@ -64,6 +64,9 @@ const char *tls_version_text(const struct tls *tls); /* "TLS 1.2" */
 MUST_CHECK enum err tls_read(struct tls *tls, int fd, void *to, size_t bytes, size_t *out_got);
 MUST_CHECK enum err tls_sendv(struct tls *tls, int fd, const struct iovec *parts, int part_count,
                               size_t *out_sent);
+/* The loop told of bytes (ended: of the peer's FIN): a read may ask the kernel again. Without such
+ * a call a read that brought less than it asked for is not followed by a read that brings nothing. */
+void tls_note_readable(struct tls *tls, bool ended);
 /* Decrypted bytes that wait inside: epoll will not tell of them. */
 bool tls_has_pending(const struct tls *tls);
 /* Best effort close_notify. */

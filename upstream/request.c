@@ -1,0 +1,221 @@
+#include "upstream/request.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/num.h"
+
+/* Fields that mean something to a provider. A prefix ends in '-'. Sorted by length is not needed:
+ * the list is short and tested on the first letter. */
+static const struct str allowed[] = {
+    { "accept", 6 },
+    { "accept-language", 15 },
+    { "anthropic-", 10 },
+    { "conversation_id", 15 },
+    { "idempotency-key", 15 },
+    { "openai-beta", 11 },
+    { "originator", 10 },
+    { "session-id", 10 },
+    { "session_id", 10 },
+    { "thread-id", 9 },
+    { "traceparent", 11 },
+    { "user-agent", 10 },
+    { "version", 7 },
+    { "x-app", 5 },
+    { "x-claude-", 9 },
+    { "x-client-request-id", 19 },
+    { "x-codex-", 8 },
+    { "x-goog-api-client", 17 },
+    { "x-session-affinity", 18 },
+    { "x-session-id", 12 },
+    { "x-stainless-", 12 },
+};
+
+bool
+request_may_pass(struct str name)
+{
+    if (name.len == 0) {
+        return false;
+    }
+    char first = str_lower(name.data[0]);
+    for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+        struct str row = allowed[i];
+        if (row.data[0] != first) {
+            continue;
+        }
+        bool is_prefix = row.data[row.len - 1] == '-';
+        if (name.len < row.len || (!is_prefix && name.len != row.len)) {
+            continue;
+        }
+        if (str_equal_nocase(str_make(name.data, row.len), row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum err
+request_clean_query(struct str query, struct arena *arena, struct str *out)
+{
+    *out = (struct str){ NULL, 0 };
+    if (query.len == 0) {
+        return ERR_OK;
+    }
+    char *to = arena_alloc_raw(arena, query.len + 1);
+    if (to == NULL) {
+        return ERR_FULL;
+    }
+    size_t length = 0;
+    struct str rest = query;
+    while (rest.len > 0) {
+        struct str pair = str_cut(&rest, '&');
+        struct str tail = pair;
+        struct str name = str_cut(&tail, '=');
+        if (pair.len == 0 || str_equal(name, STR("key")) || str_equal(name, STR("api_key")) ||
+            str_equal(name, STR("alt")) || str_equal(name, STR("$alt")) ||
+            str_equal(name, STR("%24alt"))) {
+            continue;
+        }
+        if (length > 0) {
+            to[length++] = '&';
+        }
+        memcpy(to + length, pair.data, pair.len);
+        length += pair.len;
+    }
+    *out = (struct str){ to, length };
+    return ERR_OK;
+}
+
+/* A bounded writer over one arena block. */
+struct writer {
+    char *data;
+    size_t used;
+    size_t size;
+};
+
+static void
+put(struct writer *w, struct str s)
+{
+    CHECK(w->used + s.len <= w->size);
+    if (s.len > 0) {
+        memcpy(w->data + w->used, s.data, s.len);
+        w->used += s.len;
+    }
+}
+
+static void
+put_field(struct writer *w, struct str name, struct str value)
+{
+    put(w, name);
+    put(w, STR(": "));
+    put(w, value);
+    put(w, STR("\r\n"));
+}
+
+/* The credential as each dialect's own API wants it. */
+static void
+put_credential(struct writer *w, enum dialect dialect, struct str secret)
+{
+    switch (dialect) {
+    case DIALECT_ANTHROPIC:
+        put_field(w, STR("x-api-key"), secret);
+        return;
+    case DIALECT_GEMINI:
+        put_field(w, STR("x-goog-api-key"), secret);
+        return;
+    case DIALECT_CHAT:
+    case DIALECT_RESPONSES:
+    case DIALECT_COUNT:
+        put(w, STR("Authorization: Bearer "));
+        put(w, secret);
+        put(w, STR("\r\n"));
+        return;
+    }
+}
+
+/* Fields that the API needs and that a client may have left out. */
+static void
+put_needed(struct writer *w, const struct request_want *want, enum dialect dialect)
+{
+    static const struct header_list none = { 0, NULL };
+    const struct header_list *headers = want->headers == NULL ? &none : want->headers;
+    if (!header_has(headers, STR("user-agent"))) {
+        put(w, STR("User-Agent: sub2api\r\n"));
+    }
+    if (!header_has(headers, STR("accept"))) {
+        put(w, STR("Accept: */*\r\n"));
+    }
+    if (dialect == DIALECT_ANTHROPIC && !header_has(headers, STR("anthropic-version"))) {
+        put(w, STR("anthropic-version: 2023-06-01\r\n"));
+    }
+    if (want->has_body) {
+        struct str type = header_find(headers, STR("content-type"));
+        put_field(w, STR("Content-Type"), type.len > 0 ? type : STR("application/json"));
+        char number[NUM_TEXT_BYTES];
+        uint32_t length = num_text(want->body_bytes, number);
+        put_field(w, STR("Content-Length"), str_make(number, length));
+    }
+}
+
+static void
+put_client_fields(struct writer *w, const struct header_list *headers)
+{
+    for (uint32_t i = 0; headers != NULL && i < headers->count; i++) {
+        const struct header *header = &headers->items[i];
+        if (request_may_pass(header->name) && !header_is_hop(headers, header->name)) {
+            put_field(w, header->name, header->value);
+        }
+    }
+}
+
+/* An upper bound of the head's size, so that it is written in one go. */
+static size_t
+bound(const struct request_want *want, struct str path)
+{
+    size_t bytes = 512 + path.len + want->method.len + want->account->secret.len +
+                   strlen(want->target->authority);
+    for (uint32_t i = 0; want->headers != NULL && i < want->headers->count; i++) {
+        const struct header *header = &want->headers->items[i];
+        bytes += header->name.len + header->value.len + 4;
+    }
+    return bytes;
+}
+
+enum err
+request_head(const struct request_want *want, struct arena *arena, struct str *out)
+{
+    CHECK(want->target != NULL && want->account != NULL);
+    const struct endpoint_row *row = endpoint_row(want->endpoint);
+    struct str query;
+    enum err err = request_clean_query(want->query, arena, &query);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct endpoint_target path_want = { .endpoint = want->endpoint,
+                                         .base_path = want->target->base_path,
+                                         .model = want->model,
+                                         .query = query,
+                                         .wants_sse = want->wants_sse };
+    struct str path;
+    err = endpoint_upstream_path(&path_want, arena, &path);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct writer w = { .size = bound(want, path) };
+    w.data = arena_alloc_raw(arena, w.size);
+    if (w.data == NULL) {
+        return ERR_FULL;
+    }
+    put(&w, want->method);
+    put(&w, STR(" "));
+    put(&w, path);
+    put(&w, STR(" HTTP/1.1\r\n"));
+    put_field(&w, STR("Host"), str_of(want->target->authority));
+    put_credential(&w, row->dialect, want->account->secret);
+    put(&w, STR("Accept-Encoding: identity\r\n"));
+    put_needed(&w, want, row->dialect);
+    put_client_fields(&w, want->headers);
+    put(&w, STR("\r\n"));
+    *out = (struct str){ w.data, w.used };
+    return ERR_OK;
+}

@@ -1,0 +1,68 @@
+/*
+ * target.h - where an account is reached: its base URL, proxy and TLS settings, parsed once.
+ *
+ * Made for each account of a catalog view (catalog_hooks.extra_make) and freed with it.
+ *
+ * Runs in: worker, keeper. Pure but for malloc; nothing to repair when a process dies here.
+ */
+#ifndef UPSTREAM_TARGET_H
+#define UPSTREAM_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "store/model.h"
+
+#define TARGET_HOST_BYTES 256u
+
+enum target_proxy { TARGET_DIRECT, TARGET_HTTP_PROXY, TARGET_SOCKS5_PROXY };
+
+/* What a URL names. */
+struct target_url {
+    char scheme[8];
+    char host[TARGET_HOST_BYTES]; /* IPv6 without brackets, lower case */
+    uint16_t port;                /* the scheme's own when the URL has none */
+    bool has_port;
+    bool is_v6;                   /* the host stood in brackets */
+    struct str user;              /* spans of the URL; empty = none */
+    struct str password;
+    struct str path;              /* without a trailing slash; "" = none */
+};
+
+struct target {
+    char url[URL_BYTES];          /* base_path points into it */
+    struct str base_path;
+    bool is_tls;
+    bool is_insecure;
+    char host[TARGET_HOST_BYTES];
+    uint16_t port;
+    char authority[TARGET_HOST_BYTES + 8]; /* of the Host field: port only when it is not the scheme's */
+    char ca_file[256];
+
+    enum target_proxy proxy;
+    char proxy_url[URL_BYTES];    /* proxy_user and proxy_password point into it */
+    char proxy_host[TARGET_HOST_BYTES];
+    uint16_t proxy_port;
+    struct str proxy_user;
+    struct str proxy_password;
+
+    uint64_t origin_key;  /* connections with the same key may be shared: account, address, proxy, TLS */
+    uint64_t session_key; /* TLS sessions with the same key may be shared: host, port, verification */
+    uint32_t dialects;    /* mask of what the account speaks */
+};
+
+/* scheme://[user[:password]@]host[:port][/path]; no query, no fragment. ERR_BAD: no such form. */
+MUST_CHECK enum err target_parse_url(struct str url, struct target_url *out);
+
+/* NULL when the account's URLs do not parse (the log names the account) or without memory. */
+struct target *target_make(const struct hash_key *hash, const struct account *account);
+void target_free(struct target *target);
+
+/* The dialects of an account: its own list, or what its platform speaks. */
+uint32_t target_dialects(const struct account *account);
+
+#endif

@@ -64,6 +64,9 @@
 #define REQUEST_ID_BYTES 32u      /* "req_" + 24 characters + NUL, room to spare */
 #define ERROR_CODE_BYTES 32u      /* stable error code with NUL */
 #define SESSION_TEXT_BYTES 128u   /* a client's session id that is kept (longer ones are hashed) */
+#define RECORD_BYTES_MAX 65536u   /* a stored object as JSON: an account with every list full */
+#define STORE_READERS_MAX 256u    /* processes that read the store: every slot and some tools */
+#define CATALOG_KEYS_MAX 1024u    /* keys a worker remembers, 9 KB each; then it starts anew */
 
 /* --- shared segment --- */
 #define GATES_MAX 65536u
@@ -92,5 +95,7 @@ _Static_assert(CONN_IN_BYTES >= HEAD_BYTES_MAX, "a whole head fits the input buf
 _Static_assert(RING_CELLS_MAX >= LEASES_PER_SLOT_MAX, "every request in flight may end at once");
 _Static_assert(TARGET_BYTES_MAX < HEAD_BYTES_MAX && FIELD_BYTES_MAX < HEAD_BYTES_MAX,
                "a part fits the whole");
+
+_Static_assert(STORE_READERS_MAX >= SLOTS_MAX + 8, "every process of two generations reads");
 
 #endif

@@ -1,0 +1,80 @@
+#include "upstream/retry.h"
+
+#include "base/check.h"
+
+static struct retry_decision
+switched(enum retry_blame blame, uint16_t status, const char *code, const char *message)
+{
+    return (struct retry_decision){ RETRY_SWITCH, blame, status, code, message };
+}
+
+struct retry_decision
+retry_of_status(uint16_t status)
+{
+    CHECK(status >= 100);
+    switch (status) {
+    case 401:
+        return switched(RETRY_BLAME_AUTH, 502, "upstream_error",
+                        "Upstream authentication failed, please contact the administrator");
+    case 402:
+        return switched(RETRY_BLAME_MONEY, 502, "upstream_error",
+                        "Upstream account has no quota left, please contact the administrator");
+    case 403:
+        return switched(RETRY_BLAME_AUTH, 502, "upstream_error",
+                        "Upstream access forbidden, please contact the administrator");
+    case 429:
+        return switched(RETRY_BLAME_RATE, 429, "rate_limit_exceeded",
+                        "Upstream rate limit exceeded, please retry later");
+    case 529:
+        return switched(RETRY_BLAME_OVERLOAD, 503, "overloaded",
+                        "Upstream service overloaded, please retry later");
+    case 504:
+        return switched(RETRY_BLAME_SLOW, 504, "upstream_timeout", "Upstream service timed out");
+    case 503:
+        return switched(RETRY_BLAME_OVERLOAD, 502, "upstream_error",
+                        "Upstream service temporarily unavailable");
+    }
+    if (status >= 500 || status < 200 || (status >= 300 && status < 400)) {
+        return switched(RETRY_BLAME_SERVER, 502, "upstream_error",
+                        "Upstream service temporarily unavailable");
+    }
+    return (struct retry_decision){ .verdict = RETRY_PASS, .status = status };
+}
+
+struct retry_decision
+retry_of_failure(const struct exchange_failure *failure)
+{
+    if (failure->err == ERR_TIMEOUT) {
+        return switched(RETRY_BLAME_SLOW, 504, "upstream_timeout",
+                        "The upstream did not answer in time");
+    }
+    if (failure->err == ERR_FULL) {
+        return switched(RETRY_NO_BLAME, 503, "overloaded",
+                        "The gateway has too many upstream connections, please retry later");
+    }
+    return switched(RETRY_BLAME_NETWORK, 502, "upstream_error", "Upstream request failed");
+}
+
+const char *
+retry_blame_text(enum retry_blame blame)
+{
+    switch (blame) {
+    case RETRY_NO_BLAME:
+        return "none";
+    case RETRY_BLAME_AUTH:
+        return "auth";
+    case RETRY_BLAME_MONEY:
+        return "quota";
+    case RETRY_BLAME_RATE:
+        return "rate";
+    case RETRY_BLAME_OVERLOAD:
+        return "overload";
+    case RETRY_BLAME_SERVER:
+        return "server";
+    case RETRY_BLAME_NETWORK:
+        return "network";
+    case RETRY_BLAME_SLOW:
+        return "slow";
+    }
+    return "none";
+}

@@ -1,0 +1,52 @@
+/*
+ * retry.h - what a failed attempt means: tell the client, try another account, or give up.
+ *
+ * One table for the whole product. Before a byte reached the client:
+ *   transport failures, timeouts, 401, 402, 403, 429, 529 and 5xx are the account's fault: switch;
+ *   any other 4xx is the client's own: its body passes unchanged.
+ * When no account is left the last failure is mapped to what the client gets (status, code).
+ *
+ * Runs in: worker. Pure.
+ */
+#ifndef UPSTREAM_RETRY_H
+#define UPSTREAM_RETRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "upstream/exchange.h"
+
+enum retry_verdict {
+    RETRY_PASS,   /* the provider's answer goes to the client as it is */
+    RETRY_SWITCH, /* the account failed: another one may do */
+};
+
+/* How the account is to be treated; shm/health.h decides for how long. */
+enum retry_blame {
+    RETRY_NO_BLAME,
+    RETRY_BLAME_AUTH,     /* 401, 403: credential */
+    RETRY_BLAME_MONEY,    /* 402 */
+    RETRY_BLAME_RATE,     /* 429 */
+    RETRY_BLAME_OVERLOAD, /* 529, 503 */
+    RETRY_BLAME_SERVER,   /* other 5xx, nonsense */
+    RETRY_BLAME_NETWORK,  /* resolve, connect, TLS, reset */
+    RETRY_BLAME_SLOW,     /* timeouts */
+};
+
+struct retry_decision {
+    enum retry_verdict verdict;
+    enum retry_blame blame;
+    uint16_t status;     /* for the client when this was the last attempt */
+    const char *code;    /* stable */
+    const char *message; /* for the client; static */
+};
+
+/* An answer with this status came. */
+struct retry_decision retry_of_status(uint16_t status);
+/* No whole answer came. */
+struct retry_decision retry_of_failure(const struct exchange_failure *failure);
+
+const char *retry_blame_text(enum retry_blame blame);
+
+#endif

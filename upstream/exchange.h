@@ -7,7 +7,7 @@
  * A kept-alive connection that dies before a byte of the answer came is replaced by a new one once,
  * inside the same attempt. Each phase has its own deadline ([upstream] resolve, connect, handshake,
  * first_byte, idle). Names come from the segment (the keeper resolves), addresses are checked
- * against guard.h at every connect, the next address of a name is tried when one refuses.
+ * against address.h at every connect, the next address of a name is tried when one refuses.
  *
  * Cold TLS handshakes cost milliseconds of CPU: at most REACH_COLD_MAX at a time in one process,
  * the others wait for the session that the first one brings.

@@ -1,5 +1,5 @@
 /*
- * guard.h - which addresses may be connected to.
+ * address.h - which addresses may be connected to.
  *
  * A base URL is an operator's word, but what its name resolves to is not: the address is checked at
  * every connect, so that a name cannot turn into the metadata service or a neighbour. Refused unless
@@ -8,8 +8,8 @@
  *
  * Runs in: worker, keeper. Pure.
  */
-#ifndef UPSTREAM_GUARD_H
-#define UPSTREAM_GUARD_H
+#ifndef UPSTREAM_ADDRESS_H
+#define UPSTREAM_ADDRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,11 +18,11 @@
 #include "base/str.h"
 
 /* Is this address public? false for families other than IPv4 and IPv6. */
-bool guard_is_public(const struct sockaddr *address);
+bool address_is_public(const struct sockaddr *address);
 
 /* "127.0.0.1" or "::1" to an address with this port; false for anything that is no plain literal
  * (0x7f000001, 2130706433 and 127.1 are names, not literals). */
-bool guard_literal(struct str host, uint16_t port, struct sockaddr_storage *out,
+bool address_literal(struct str host, uint16_t port, struct sockaddr_storage *out,
                    socklen_t *out_bytes);
 
 #endif

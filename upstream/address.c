@@ -1,4 +1,4 @@
-#include "upstream/guard.h"
+#include "upstream/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -69,7 +69,7 @@ is_public6(const uint8_t a[16])
 }
 
 bool
-guard_is_public(const struct sockaddr *address)
+address_is_public(const struct sockaddr *address)
 {
     CHECK(address != NULL);
     if (address->sa_family == AF_INET) {
@@ -86,7 +86,7 @@ guard_is_public(const struct sockaddr *address)
 }
 
 bool
-guard_literal(struct str host, uint16_t port, struct sockaddr_storage *out, socklen_t *out_bytes)
+address_literal(struct str host, uint16_t port, struct sockaddr_storage *out, socklen_t *out_bytes)
 {
     char text[INET6_ADDRSTRLEN];
     if (!str_copy(text, sizeof text, host)) {

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "proto/dialect.h"
 
+/* The numbers are written into records: add at the end only. */
 enum endpoint {
     ENDPOINT_CHAT,
     ENDPOINT_RESPONSES,
@@ -112,7 +113,9 @@ struct endpoint_target {
  * The request target to send. A base that names a version gets no second one (OpenAI paths: a
  * version anywhere in it, since /v1beta/openai and gateways with /v1/{account}/... mean that;
  * Anthropic and Gemini: at its end); a base that already is a complete endpoint keeps its spelling,
- * and its siblings are found beside it. ERR_FULL: the arena's bound.
+ * and its siblings are found beside it. ERR_FULL: the arena's bound. ERR_BAD: no model, or one with
+ * a
+ * "." or ".." segment.
  */
 MUST_CHECK enum err
 endpoint_upstream_path(const struct endpoint_target *target, struct arena *arena, struct str *out);

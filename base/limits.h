@@ -41,6 +41,8 @@
 #define JSON_DEPTH_MAX 512u       /* real tool schemas pass 32; iterative scanner */
 #define JSON_NODES_MAX 1000000u   /* 16 MB of nodes */
 #define JSONW_DEPTH_MAX 64u       /* what we write ourselves nests little */
+#define MULTIPART_PARTS_MAX 256u  /* of a form; image edits send up to 16 files and a few fields */
+#define MULTIPART_HEAD_BYTES_MAX 8192u /* one part's head; real ones have two short lines */
 #define SSE_LINE_BYTES_MAX (64u * 1024 * 1024) /* a data line with an inline image */
 #define SSE_KEPT_BYTES_MAX 1048576u /* the part of an event that is kept to read usage from it */
 
@@ -75,6 +77,7 @@
 #define NAME_ADDRESSES_MAX 8u     /* addresses kept of one name */
 #define TLS_SESSIONS_MAX 1024u
 #define TLS_SESSION_BYTES_MAX 4096u /* measured: 729 B (EC) to about 2 KB with real leaf certs */
+#define TLS_ROOTS_BYTES_MAX (4u * 1024 * 1024) /* a CA file; Debian's bundle has 220 KB */
 #define JOBS_MAX 16u              /* account tests under way */
 #define JOB_TEXT_BYTES 4096u
 #define CRASH_TEXT_BYTES 256u

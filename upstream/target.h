@@ -21,18 +21,6 @@
 
 enum target_proxy { TARGET_DIRECT, TARGET_HTTP_PROXY, TARGET_SOCKS5_PROXY };
 
-/* What a URL names. */
-struct target_url {
-    char scheme[8];
-    char host[TARGET_HOST_BYTES]; /* IPv6 without brackets, lower case */
-    uint16_t port;                /* the scheme's own when the URL has none */
-    bool has_port;
-    bool is_v6;                   /* the host stood in brackets */
-    struct str user;              /* spans of the URL; empty = none */
-    struct str password;
-    struct str path;              /* without a trailing slash; "" = none */
-};
-
 struct target {
     char url[URL_BYTES];          /* base_path points into it */
     struct str base_path;
@@ -54,9 +42,6 @@ struct target {
     uint64_t session_key; /* TLS sessions with the same key may be shared: host, port, verification */
     uint32_t dialects;    /* mask of what the account speaks */
 };
-
-/* scheme://[user[:password]@]host[:port][/path]; no query, no fragment. ERR_BAD: no such form. */
-MUST_CHECK enum err target_parse_url(struct str url, struct target_url *out);
 
 /* NULL when the account's URLs do not parse (the log names the account) or without memory. */
 struct target *target_make(const struct hash_key *hash, const struct account *account);

@@ -1,0 +1,83 @@
+/*
+ * header.c - see header.h. Lists are short (a few dozen fields), so a walk that compares lengths
+ * first beats any index.
+ */
+#include "http/header.h"
+
+struct str
+header_find(const struct header_list *list, struct str name)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (str_equal_nocase(list->items[i].name, name)) {
+            return list->items[i].value;
+        }
+    }
+    return (struct str){ NULL, 0 };
+}
+
+bool
+header_has(const struct header_list *list, struct str name)
+{
+    return header_find(list, name).data != NULL;
+}
+
+static bool
+value_has_token(struct str value, struct str token)
+{
+    while (value.len > 0) {
+        if (str_equal_nocase(str_trim(str_cut(&value, ',')), token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+header_has_token(const struct header_list *list, struct str name, struct str token)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (str_equal_nocase(list->items[i].name, name) &&
+            value_has_token(list->items[i].value, token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Connection may not declare these hop-by-hop: dropping them would change what a message means. */
+static bool
+is_end_to_end(struct str name)
+{
+    return str_equal_nocase(name, STR("host")) || str_equal_nocase(name, STR("authorization")) ||
+           str_equal_nocase(name, STR("content-length"));
+}
+
+bool
+header_is_hop(const struct header_list *list, struct str name)
+{
+    static const struct str hops[] = {
+        { "connection", 10 }, { "keep-alive", 10 },        { "te", 2 },
+        { "trailer", 7 },     { "transfer-encoding", 17 }, { "upgrade", 7 },
+    };
+    for (size_t i = 0; i < sizeof(hops) / sizeof(hops[0]); i++) {
+        if (str_equal_nocase(name, hops[i])) {
+            return true;
+        }
+    }
+    if (name.len > 6 && str_equal_nocase(str_make(name.data, 6), STR("proxy-"))) {
+        return true;
+    }
+    return !is_end_to_end(name) && header_has_token(list, STR("connection"), name);
+}
+
+bool
+header_value_is_good(struct str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.data[i];
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}

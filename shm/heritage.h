@@ -37,12 +37,13 @@ struct heritage {
     const struct adminconf *admin;
     const struct tls_roots *roots; /* trusted authorities, parsed before the fork */
 
-    const int *listen_fds; /* this worker's listening sockets (SO_REUSEPORT); the master owns them */
+    const int
+        *listen_fds; /* this worker's listening sockets (SO_REUSEPORT); the master owns them */
     uint32_t listen_count;
-    int admin_fd;                  /* recorder: the listening admin socket; -1 for the others */
-    const int *wake_fds;           /* eventfd of each slot, indexed by slot */
-    int life_fd;                   /* reading end of a pipe: end of file = the master is dead */
-    int master_fd;                 /* writing end of a pipe to the master: one-byte wishes */
+    int admin_fd;        /* recorder: the listening admin socket; -1 for the others */
+    const int *wake_fds; /* eventfd of each slot, indexed by slot */
+    int life_fd;         /* reading end of a pipe: end of file = the master is dead */
+    int master_fd;       /* writing end of a pipe to the master: one-byte wishes */
 };
 
 /* What a child may write into master_fd. The recorder passes on what the admin CLI asks. */

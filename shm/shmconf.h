@@ -12,11 +12,11 @@
 #include "base/setting.h"
 
 struct shmconf {
-    char file[256];               /* the segment; empty: /dev/shm/sub2api-<hash of store dir> */
-    uint32_t leases;              /* requests in flight of one worker */
-    uint32_t gates;               /* users, keys, groups and accounts with limits or windows */
-    uint32_t ring_cells;          /* finished requests of one worker not yet in the store; power of two */
-    uint32_t accounts;            /* health records */
+    char file[256];      /* the segment; empty: /dev/shm/sub2api-<hash of store dir> */
+    uint32_t leases;     /* requests in flight of one worker */
+    uint32_t gates;      /* users, keys, groups and accounts with limits or windows */
+    uint32_t ring_cells; /* finished requests of one worker not yet in the store; power of two */
+    uint32_t accounts;   /* health records */
 };
 
 extern const struct setting shmconf_rows[];

@@ -1,0 +1,126 @@
+/*
+ * health.h - what all workers know about an account, by its index.
+ *
+ *   OK -failures-> COOLING -time-> PROBING -success-> OK
+ *                     ^---failure----'            any -disable-> DISABLED -reset(admin)-> OK
+ *
+ * State, reason, streak and time stand in ONE word that anybody may compare-and-swap: a hint about
+ * the outside world, not a count of anything we hold. PROBING is claimed by one request at a time
+ * and expires, so a prober that dies blocks nothing. Averages are last-writer-wins.
+ *
+ * Cool-down: the reason's first bench, doubled for each further one, up to the reason's most; a
+ * provider's retry-after wins within HEALTH_RETRY_AFTER_MS_MAX. Failures that come in while an
+ * account cools (requests sent before) do not lengthen the bench by streak, only by retry-after.
+ *
+ * Which account an index means is the recorder's to say (health_assign); an index that is used
+ * again starts fresh. All times are monotonic milliseconds.
+ *
+ * Runs in: worker, keeper (judge), recorder (assign), admin (read, reset).
+ * If the process dies: the last word stands; worst case a probe's claim expires.
+ */
+#ifndef SHM_HEALTH_H
+#define SHM_HEALTH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "shm/guard.h"
+#include "shm/segment.h"
+
+enum health_state { HEALTH_OK, HEALTH_COOLING, HEALTH_PROBING, HEALTH_DISABLED };
+#define HEALTH_STATES 4u
+
+/* X(name, text, failures in a row until benched, first bench ms, longest bench ms) */
+#define HEALTH_REASON_ROWS(X)                         \
+    X(NONE, "none", 1, 1000, 1000)                    \
+    X(RATE_LIMITED, "rate limited", 1, 5000, 300000)  \
+    X(OVERLOADED, "overloaded", 1, 5000, 300000)      \
+    X(SERVER_ERROR, "server errors", 3, 5000, 300000) \
+    X(CONNECT, "cannot connect", 2, 2000, 120000)     \
+    X(NAME, "name does not resolve", 2, 5000, 120000) \
+    X(TLS, "tls failed", 2, 10000, 300000)            \
+    X(TIMEOUT, "timeouts", 3, 5000, 300000)           \
+    X(PROTOCOL, "bad answers", 3, 5000, 300000)       \
+    X(AUTH, "credential refused", 1, 60000, 3600000)  \
+    X(FORBIDDEN, "forbidden", 2, 60000, 3600000)      \
+    X(BILLING, "out of credit", 1, 300000, 3600000)   \
+    X(ADMIN, "disabled by the operator", 1, 1000, 1000)
+
+enum health_reason {
+#define HEALTH_ENUM(name, text, tries, first_ms, longest_ms) HEALTH_REASON_##name,
+    HEALTH_REASON_ROWS(HEALTH_ENUM)
+#undef HEALTH_ENUM
+};
+#define HEALTH_REASONS 13u
+
+#define HEALTH_RETRY_AFTER_MS_MAX \
+    3600000u                    /* a provider that says more is asked again after an hour */
+#define HEALTH_PROBE_MS 130000u /* a probe's claim: longer than a request may wait for an answer \
+                                 */
+
+struct health {
+    _Atomic uint64_t account_id;    /* 0 = nobody's [recorder] */
+    _Atomic uint64_t word;          /* state, reason, streak, until: see health.c [hint, CAS] */
+    _Atomic uint64_t last_used_ms;  /* [hint] */
+    _Atomic uint64_t since_ms;      /* of the present state [hint] */
+    _Atomic uint32_t first_byte_ms; /* moving average, 1/8; 0 = none yet [hint] */
+    _Atomic uint32_t failure_ppm;   /* moving average of failures, parts per million [hint] */
+    _Atomic uint32_t last_status;   /* HTTP status of the last failure; 0 = none [hint] */
+    _Atomic uint32_t reserved;
+    struct guard_claim claim; /* of the excerpt */
+    struct guard guard;
+    char excerpt[EXCERPT_BYTES + 4]; /* of the last failure, for people */
+} __attribute__((aligned(64)));
+
+/* Recorder, at start and when an account is made: the index's owner; another id starts fresh. */
+void health_assign(struct segment *segment, uint32_t index, uint64_t account_id);
+
+/* May it be picked now: OK, or its time to be probed has come. Changes nothing. */
+bool health_ok(const struct segment *segment, uint32_t index, uint64_t now_ms);
+
+/*
+ * About to send. OK: true. Due for a probe: true for the one that wins the claim, *out_is_probe
+ * set. False: pick another. Marks last_used.
+ */
+bool health_enter(struct segment *segment, uint32_t index, uint64_t now_ms, bool *out_is_probe);
+
+/* The request that health_enter let in ended without saying anything about the account. */
+void health_abandon(struct segment *segment, uint32_t index, uint64_t now_ms);
+
+/* An answer's first byte came after first_byte_ms. */
+void
+health_success(struct segment *segment, uint32_t index, uint64_t now_ms, uint32_t first_byte_ms);
+
+/* retry_after_ms 0 = not given. status 0 = none. The excerpt is cut; never pass a secret. */
+void
+health_failure(struct segment *segment, uint32_t slot, uint32_t index, enum health_reason reason,
+               uint64_t retry_after_ms, uint32_t status, struct str excerpt, uint64_t now_ms);
+
+/* Until health_reset(). */
+void
+health_disable(struct segment *segment, uint32_t slot, uint32_t index, enum health_reason reason,
+               uint32_t status, struct str excerpt, uint64_t now_ms);
+void health_reset(struct segment *segment, uint32_t index, uint64_t now_ms);
+
+struct health_view {
+    uint64_t account_id;
+    enum health_state state;
+    enum health_reason reason;
+    uint32_t streak;
+    uint64_t until_ms; /* COOLING, PROBING; else 0 */
+    uint64_t since_ms;
+    uint64_t last_used_ms;
+    uint32_t first_byte_ms;
+    uint32_t failure_ppm;
+    uint32_t last_status;
+    char excerpt[EXCERPT_BYTES + 4]; /* empty when there is none (or it was being written) */
+};
+void health_read(const struct segment *segment, uint32_t index, struct health_view *out);
+
+const char *health_state_text(enum health_state state);
+const char *health_reason_text(enum health_reason reason);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * version.h - single words that everybody reads: the catalog's version and the process-wide flags.
+ *
+ * Writers: catalog, is_writable, is_loaded, usable_accounts the recorder; is_draining the master;
+ * is_resolving the keeper. Each is one store; a reader may see it a moment later.
+ * If the writer dies: the last word stands; the next recorder sets its words again at its start.
+ * Runs in: every process.
+ */
+#ifndef SHM_VERSION_H
+#define SHM_VERSION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shm/segment.h"
+
+struct version_words {
+    _Atomic uint64_t catalog; /* grows with every change of the configuration records */
+    uint64_t pad[7];
+    _Atomic uint32_t is_draining;     /* the whole service stops: no new work */
+    _Atomic uint32_t is_writable;     /* the last commit worked */
+    _Atomic uint32_t is_loaded;       /* budgets and health are filled from the store */
+    _Atomic uint32_t is_resolving;    /* the keeper is up */
+    _Atomic uint32_t usable_accounts; /* enabled accounts, as the recorder counted them */
+    _Atomic uint32_t generation;      /* newest generation of the configuration [master] */
+} __attribute__((aligned(64)));
+
+uint64_t version_catalog(const struct segment *segment);
+/* Recorder, after the commit of a change: then workers read the store again at their next request.
+ */
+void version_bump_catalog(struct segment *segment);
+
+void version_set_draining(struct segment *segment, bool is);
+void version_set_writable(struct segment *segment, bool is);
+void version_set_loaded(struct segment *segment, bool is);
+void version_set_resolving(struct segment *segment, bool is);
+void version_set_usable_accounts(struct segment *segment, uint32_t count);
+void version_set_generation(struct segment *segment, uint32_t generation);
+
+bool version_is_draining(const struct segment *segment);
+bool version_is_writable(const struct segment *segment);
+bool version_is_loaded(const struct segment *segment);
+bool version_is_resolving(const struct segment *segment);
+uint32_t version_usable_accounts(const struct segment *segment);
+uint32_t version_generation(const struct segment *segment);
+
+/* For /readyz: NULL = ready, else the first reason why not, as a word: "draining", "loading",
+ * "store_not_writable", "no_account". */
+const char *version_why_not_ready(const struct segment *segment);
+
+#endif

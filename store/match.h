@@ -1,5 +1,6 @@
 /*
- * match.h - the shapes of what an operator writes: names, comma lists, globs, CIDRs, mappings, URLs.
+ * match.h - the shapes of what an operator writes: names, comma lists, globs, CIDRs, mappings,
+ * URLs.
  *
  * The same functions check a record before it is stored and decide about a request, so that what
  * was accepted is what is obeyed. Lists are comma separated; blanks around an item and empty items

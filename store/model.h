@@ -37,21 +37,21 @@ struct user {
     uint32_t concurrency; /* requests in flight over all keys */
     uint32_t rpm;         /* requests a minute */
     char note[256];
-    uint64_t created_ms;  /* wall */
+    uint64_t created_ms; /* wall */
 };
 
 struct key {
     uint64_t id;
-    char name[NAME_BYTES];  /* unique */
-    char prefix[16];        /* the first characters of the key, for people: "sk-s2a-AbCd" */
-    struct digest digest;   /* SHA-256 of the whole key; the key itself is never stored */
-    char user[NAME_BYTES];  /* owner */
+    char name[NAME_BYTES]; /* unique */
+    char prefix[16];       /* the first characters of the key, for people: "sk-s2a-AbCd" */
+    struct digest digest;  /* SHA-256 of the whole key; the key itself is never stored */
+    char user[NAME_BYTES]; /* owner */
     uint64_t user_id;
     char group[NAME_BYTES]; /* whose accounts it may use */
     uint64_t group_id;
     bool is_disabled;
-    uint64_t expires_ms;    /* wall; 0 = never */
-    char models[LIST_TEXT_BYTES];   /* globs, comma separated; empty = all */
+    uint64_t expires_ms;             /* wall; 0 = never */
+    char models[LIST_TEXT_BYTES];    /* globs, comma separated; empty = all */
     char addresses[LIST_TEXT_BYTES]; /* CIDRs that may use it, comma separated; empty = all */
     uint32_t concurrency;
     uint32_t rpm;
@@ -74,26 +74,26 @@ struct group {
 
 struct account {
     uint64_t id;
-    uint32_t index;          /* dense, < ACCOUNTS_MAX, of the health table; used again after removal */
+    uint32_t index; /* dense, < ACCOUNTS_MAX, of the health table; used again after removal */
     char name[NAME_BYTES];
     enum model_platform platform;
     char base_url[URL_BYTES];
     char groups[LIST_TEXT_BYTES]; /* names, comma separated */
-    uint32_t priority;       /* lower is better; 50 unless set */
-    uint32_t weight;         /* among equals; 1 unless set */
+    uint32_t priority;            /* lower is better; 50 unless set */
+    uint32_t weight;              /* among equals; 1 unless set */
     uint32_t concurrency;
     uint32_t rpm;
     char models[LIST_TEXT_BYTES];    /* globs it serves; empty = all */
     char model_map[LIST_TEXT_BYTES]; /* "asked=sent", left may be a glob; comma separated */
-    char dialects[64];       /* "chat,responses"; empty = what the platform speaks */
-    char proxy[URL_BYTES];   /* http://[user:password@]host:port or socks5://...; empty = none */
+    char dialects[64];               /* "chat,responses"; empty = what the platform speaks */
+    char proxy[URL_BYTES]; /* http://[user:password@]host:port or socks5://...; empty = none */
     char tls_ca_file[256];
-    bool tls_insecure;       /* no certificate check; said in every list and log line of the account */
+    bool tls_insecure; /* no certificate check; said in every list and log line of the account */
     bool is_disabled;
     char disabled_why[128];
     uint8_t sealed[SECRET_BYTES_MAX + DIGEST_SEAL_EXTRA_BYTES]; /* the credential, sealed */
     uint32_t sealed_bytes;
-    char secret_hint[16];    /* its last 4 characters, for people: "...x7Qd" */
+    char secret_hint[16]; /* its last 4 characters, for people: "...x7Qd" */
     char note[256];
     uint64_t created_ms;
 };
@@ -101,13 +101,13 @@ struct account {
 /* --- the tables --- */
 
 enum model_field_type {
-    MODEL_TEXT,    /* char[size] */
+    MODEL_TEXT, /* char[size] */
     MODEL_U32,
     MODEL_U64,
     MODEL_BOOL,
-    MODEL_TIME,    /* uint64_t wall ms; JSON: RFC 3339 text or null; CLI also "30d", "never" */
-    MODEL_CHOICE,  /* uint32_t/enum index into choices */
-    MODEL_BYTES,   /* digest, sealed: hex in the store, never shown */
+    MODEL_TIME,   /* uint64_t wall ms; JSON: RFC 3339 text or null; CLI also "30d", "never" */
+    MODEL_CHOICE, /* uint32_t/enum index into choices */
+    MODEL_BYTES,  /* digest, sealed: hex in the store, never shown */
 };
 
 #define MODEL_IS_KEY 1u      /* with MODEL_IS_SETTABLE: by create only */
@@ -118,7 +118,7 @@ enum model_field_type {
 #define MODEL_IS_URL 32u     /* a password in it is shown as *** */
 
 struct model_field {
-    const char *name;   /* JSON member and, with '-' for '_', CLI option */
+    const char *name; /* JSON member and, with '-' for '_', CLI option */
     enum model_field_type type;
     size_t offset;
     size_t size;
@@ -132,9 +132,9 @@ struct model_field {
 
 struct model_table {
     enum model_kind kind;
-    const char *noun;   /* "account" */
-    const char *nouns;  /* "accounts" */
-    size_t size;        /* of the struct */
+    const char *noun;  /* "account" */
+    const char *nouns; /* "accounts" */
+    size_t size;       /* of the struct */
     const struct model_field *fields;
     size_t field_count;
 };
@@ -160,8 +160,8 @@ MUST_CHECK enum err model_apply(enum model_kind kind, void *object, struct str j
                                 char why[MODEL_WHY_BYTES]);
 
 /* Consistency of one whole object (URL shape, globs, CIDRs, names); why names the field. */
-MUST_CHECK enum err model_check(enum model_kind kind, const void *object,
-                                char why[MODEL_WHY_BYTES]);
+MUST_CHECK enum err
+model_check(enum model_kind kind, const void *object, char why[MODEL_WHY_BYTES]);
 
 /* "openai", "anthropic", "gemini"; static. */
 const char *model_platform_name(enum model_platform platform);

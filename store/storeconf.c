@@ -1,0 +1,50 @@
+#include "store/storeconf.h"
+
+#include <stddef.h>
+
+const struct setting storeconf_rows[] = {
+    { .key = "dir",
+      .type = SETTING_TEXT,
+      .offset = offsetof(struct storeconf, dir),
+      .size = sizeof(((struct storeconf *)0)->dir),
+      .standard = "data",
+      .unit = "",
+      .is_reloadable = false,
+      .help = "Directory of everything that survives a restart: data.mdb (users, keys, groups, "
+              "accounts, usage), lock.mdb and secret.key, which opens the sealed credentials. Made "
+              "with mode 0700 when missing. Back up data.mdb and secret.key, apart from each "
+              "other." },
+    { .key = "map_bytes",
+      .type = SETTING_BYTES,
+      .offset = offsetof(struct storeconf, map_bytes),
+      .size = sizeof(uint64_t),
+      .min = 1024u * 1024,
+      .max = 16ull * 1024 * 1024 * 1024 * 1024,
+      .standard = "64g",
+      .unit = "",
+      .is_reloadable = false,
+      .help = "Address space set aside for the store. The file grows only as it is used. When it "
+              "does not suffice the space is doubled and the log says so." },
+    { .key = "commit_ms",
+      .type = SETTING_MS,
+      .offset = offsetof(struct storeconf, commit_ms),
+      .size = sizeof(uint32_t),
+      .min = 1,
+      .max = 10000,
+      .standard = "20ms",
+      .unit = "",
+      .is_reloadable = true,
+      .help = "Usage records of finished requests are written together, this often. Only a crash "
+              "of the whole machine can lose the last of them." },
+    { .key = "keep_days",
+      .type = SETTING_U32,
+      .offset = offsetof(struct storeconf, keep_days),
+      .size = sizeof(uint32_t),
+      .min = 1,
+      .max = 36500,
+      .standard = "90",
+      .unit = "days",
+      .is_reloadable = true,
+      .help = "Usage records of requests older than this are removed. Totals stay." },
+};
+const size_t storeconf_row_count = sizeof(storeconf_rows) / sizeof(storeconf_rows[0]);

@@ -82,6 +82,15 @@
 #define JOB_TEXT_BYTES 4096u
 #define CRASH_TEXT_BYTES 256u
 
+/* --- the parent's care for its children --- */
+#define HEARTBEAT_MS_MAX 30000u   /* a child silent for so long hangs and is killed */
+#define CHILD_KILL_MS 2000u       /* between a firm signal and SIGKILL */
+#define CHILD_QUICK_MS 1000u      /* a life shorter than this counts as a failed start */
+#define CHILD_DELAY_MS_MIN 100u   /* before the third start in a row; doubles up to ... */
+#define CHILD_DELAY_MS_MAX 10000u
+#define RECORDER_STOP_MS 10000u   /* at stop: to bring the last records into the store */
+#define RECOVER_WAIT_MS 10000u    /* beyond [master] grace: a dead parent's children end their streams */
+
 /* --- admin --- */
 #define ADMIN_CONNS_MAX 32u
 #define ADMIN_BODY_BYTES_MAX 1048576u

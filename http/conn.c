@@ -103,7 +103,8 @@ static enum err
 conn_read_tls(struct conn *conn, void *to, size_t bytes, size_t *out_got)
 {
     enum err err = tls_read(conn->tls, conn->io.fd, to, bytes, out_got);
-    if (err == ERR_AGAIN) {
+    if (err == ERR_AGAIN ||
+        (err == ERR_OK && *out_got < bytes && !tls_has_pending(conn->tls) && !conn->peer_ended)) {
         conn->can_read = false;
     }
     return err;

@@ -1,0 +1,177 @@
+/*
+ * scan.c - see scan.h.
+ *
+ * Control bytes are looked for a word at a time: line ends are control bytes too, so one pass finds
+ * both, and what has been looked at is not looked at again when a head drips in.
+ */
+#include "http/scan.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+/* The longest method that llhttp knows has 11 letters ("UNSUBSCRIBE"); "HTTP/1.1" has 8. */
+#define FIRST_WORD_BYTES_MAX 24u
+
+static enum err
+refuse(struct parser_error *error, uint16_t status, const char *code, const char *message)
+{
+    *error = (struct parser_error){ .status = status, .code = code, .message = message };
+    return ERR_BAD;
+}
+
+static enum err
+refuse_400(struct parser_error *error, const char *message)
+{
+    return refuse(error, 400, "invalid_request", message);
+}
+
+#define WORD_ONES 0x0101010101010101ull
+#define WORD_TOPS 0x8080808080808080ull
+
+/* The top bit of each byte below 0x20 or equal to 0x7f; exact up to the first such byte. */
+static inline uint64_t
+word_controls(uint64_t word)
+{
+    uint64_t low = (word - WORD_ONES * 0x20) & ~word;
+    uint64_t del = word ^ (WORD_ONES * 0x7f);
+    return (low | ((del - WORD_ONES) & ~del)) & WORD_TOPS;
+}
+
+static inline bool
+is_control(unsigned char c)
+{
+    return c < 0x20 || c == 0x7f;
+}
+
+/* Offset of the first control byte other than a tab at or behind `at`; bytes.len: none. */
+static size_t
+find_control(struct str bytes, size_t at)
+{
+    while (at < bytes.len) {
+        uint64_t word;
+        if (bytes.len - at >= sizeof(word)) {
+            memcpy(&word, bytes.data + at, sizeof(word));
+            uint64_t controls = word_controls(le64toh(word));
+            if (controls == 0) {
+                at += sizeof(word);
+                continue;
+            }
+            at += (size_t)__builtin_ctzll(controls) / 8;
+        }
+        if (is_control((unsigned char)bytes.data[at]) && bytes.data[at] != '\t') {
+            return at;
+        }
+        at++;
+    }
+    return at;
+}
+
+/* Upper-case letters and what "HTTP/1.1" and "M-SEARCH" need; a blank ends the word. */
+static bool
+first_word_is_possible(struct str bytes)
+{
+    for (size_t i = 0; i < bytes.len && i <= FIRST_WORD_BYTES_MAX; i++) {
+        char c = bytes.data[i];
+        if (c == ' ' || c == '\r') {
+            return i > 0;
+        }
+        bool is_letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!is_letter && !(c >= '-' && c <= '9') && c != '_') {
+            return false;
+        }
+    }
+    return bytes.len <= FIRST_WORD_BYTES_MAX;
+}
+
+static enum err
+check_line_bytes(bool is_first, size_t line_bytes, struct parser_error *error)
+{
+    /* Method, two blanks and version of a request line. */
+    if (is_first && line_bytes > TARGET_BYTES_MAX + FIRST_WORD_BYTES_MAX + 12) {
+        return refuse(error, 414, "request_too_large", "The request target is too long.");
+    }
+    if (line_bytes > FIELD_BYTES_MAX) {
+        return refuse(error, 431, "header_too_large", "A header field is too long.");
+    }
+    return ERR_OK;
+}
+
+/* What stands behind a line end decides: the empty line, a field, or something that no head has. */
+static enum err
+check_line_start(char c, struct parser_error *error)
+{
+    if (c == ' ' || c == '\t') {
+        return refuse_400(error,
+                          "A header line starts with a blank: folded lines are not allowed.");
+    }
+    if (c == ':') {
+        return refuse_400(error, "A header field has no name.");
+    }
+    return ERR_OK;
+}
+
+/* Start of the line that position `at` lies in, not before `first`. */
+static size_t
+line_start_of(struct str bytes, size_t first, size_t at)
+{
+    const char *lf = at > first ? memrchr(bytes.data + first, '\n', at - first) : NULL;
+    return lf == NULL ? first : (size_t)(lf - bytes.data) + 1;
+}
+
+static enum err
+head_is_open(struct str bytes, size_t first, size_t line, struct parser_error *error)
+{
+    if (bytes.len - first >= HEAD_BYTES_MAX) {
+        return refuse(error, 431, "header_too_large", "The request head is too long.");
+    }
+    return check_line_bytes(line == first, bytes.len - line, error);
+}
+
+enum err
+scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error)
+{
+    CHECK(*scanned <= bytes.len);
+    *out_bytes = 0;
+    /* One empty line before a request is tolerated: old clients send it after a body. */
+    size_t first = bytes.len >= 2 && memcmp(bytes.data, "\r\n", 2) == 0 ? 2 : 0;
+    if (bytes.len == 0 || (bytes.len == 1 && bytes.data[0] == '\r')) {
+        return ERR_OK;
+    }
+    if (*scanned < first + FIRST_WORD_BYTES_MAX && bytes.len > first &&
+        !first_word_is_possible(str_skip(bytes, first))) {
+        return refuse_400(error, "This is not an HTTP/1.1 request.");
+    }
+    /* The last byte seen is looked at again: a CR may have stood there alone. */
+    size_t at = *scanned > first ? *scanned - 1 : first;
+    size_t line = line_start_of(bytes, first, at);
+    for (;;) {
+        if (at == line && line > first && at < bytes.len &&
+            check_line_start(bytes.data[at], error) != ERR_OK) {
+            return ERR_BAD;
+        }
+        at = find_control(bytes, at);
+        if (at >= bytes.len || (at + 1 == bytes.len && bytes.data[at] == '\r')) {
+            *scanned = bytes.len;
+            return head_is_open(bytes, first, line, error);
+        }
+        if (bytes.data[at] != '\r' || bytes.data[at + 1] != '\n') {
+            return refuse_400(error, "The request head has a control byte or a bare line end.");
+        }
+        if (check_line_bytes(line == first, at - line, error) != ERR_OK) {
+            return ERR_BAD;
+        }
+        at += 2;
+        if (at - line == 2) {
+            break;
+        }
+        line = at;
+    }
+    *scanned = at;
+    *out_bytes = at;
+    return at - first > HEAD_BYTES_MAX
+               ? refuse(error, 431, "header_too_large", "The request head is too long.")
+               : ERR_OK;
+}

@@ -65,7 +65,7 @@ struct peek {
                                         behind the '{' of an empty object */
     bool has_members;
 
-    uint64_t input_tokens; /* estimate: see peek_tokens(); base64 data and syntax not counted */
+    uint64_t input_tokens; /* estimate_tokens() of the body; of a form: of its text fields */
 };
 
 /* A refused body: what reply needs. */
@@ -84,9 +84,5 @@ peek_json(enum endpoint endpoint, struct str body, struct peek *out, struct peek
  * whole value (its boundary is checked strictly). ERR_BAD with *error filled. */
 MUST_CHECK enum err peek_multipart(enum endpoint endpoint, struct str body, struct str content_type,
                                    struct peek *out, struct peek_error *error);
-
-/* Estimated tokens of a text: ASCII 4 bytes a token, any other character 1.5 tokens; a run of more
- * than 512 bytes of base64 alphabet without a blank counts as data and not as text. */
-uint64_t peek_tokens(struct str text);
 
 #endif

@@ -1,0 +1,16 @@
+/*
+ * fakeanthropic.h - Anthropic Messages, whole and as a stream.
+ *
+ * Runs in: build/fake-provider only.
+ */
+#ifndef TESTS_FAKE_FAKEANTHROPIC_H
+#define TESTS_FAKE_FAKEANTHROPIC_H
+
+#include "tests/fake/fakereply.h"
+
+/* Step 0 opens, 1..chunks carry the piece, chunks + 1 closes. */
+void
+fakeanthropic_step(struct fakereply *r, uint64_t step, struct fakespan piece, struct fakebuf *out);
+void fakeanthropic_whole(struct fakereply *r, struct fakebuf *out);
+
+#endif

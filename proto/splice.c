@@ -1,0 +1,187 @@
+/*
+ * splice.c - exchanging bytes of a body without copying it (see splice.h).
+ */
+#include "proto/splice.h"
+
+#include "base/check.h"
+
+#define EDITS_MAX 2u
+
+/* `bytes` at `offset` give way to `text`. */
+struct edit {
+    size_t offset;
+    size_t bytes;
+    struct str text;
+};
+
+struct edits {
+    struct edit items[EDITS_MAX];
+    uint32_t count;
+};
+
+_Static_assert(SPLICE_PIECES_MAX >= 2 * EDITS_MAX + 1, "each edit and what stands around it");
+
+/* Keeps the edits in the order of their places; equal places in order of coming. */
+static void
+add_edit(struct edits *edits, size_t offset, size_t bytes, struct str text)
+{
+    CHECK(edits->count < EDITS_MAX);
+    uint32_t at = edits->count++;
+    while (at > 0 && edits->items[at - 1].offset > offset) {
+        edits->items[at] = edits->items[at - 1];
+        at--;
+    }
+    edits->items[at] = (struct edit){ offset, bytes, text };
+}
+
+static bool
+has_control(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `before`, then the name as a JSON string. data is NULL when the arena is full. */
+static struct str
+quoted(struct str before, struct str name, struct arena *arena)
+{
+    static const char hex[] = "0123456789abcdef";
+    char *out = arena_alloc_raw(arena, before.len + 6 * name.len + 2);
+    if (out == NULL) {
+        return str_make(NULL, 0);
+    }
+    if (before.len > 0) {
+        memcpy(out, before.data, before.len);
+    }
+    size_t len = before.len;
+    out[len++] = '"';
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.data[i];
+        if (c < 0x20) {
+            memcpy(out + len, "\\u00", 4);
+            len += 4;
+            out[len++] = hex[c >> 4];
+            out[len++] = hex[c & 15];
+            continue;
+        }
+        if (c == '"' || c == '\\') {
+            out[len++] = '\\';
+        }
+        out[len++] = (char)c;
+    }
+    out[len++] = '"';
+    return str_make(out, len);
+}
+
+static enum err
+edit_json_model(const struct peek *peek, struct str model, struct arena *arena, struct edits *edits)
+{
+    bool is_there = peek->model_span.bytes > 0;
+    struct str before = peek->has_members ? STR(",\"model\":") : STR("\"model\":");
+    struct str text = quoted(is_there ? STR("") : before, model, arena);
+    if (text.data == NULL) {
+        return ERR_FULL;
+    }
+    size_t offset = is_there ? peek->model_span.offset : peek->members_end;
+    add_edit(edits, offset, peek->model_span.bytes, text);
+    return ERR_OK;
+}
+
+/* Replaces the field's text; a form without the field gets a part in front of the others. */
+static enum err
+edit_form_model(struct str body, const struct peek *peek, struct str model, struct arena *arena,
+                struct edits *edits)
+{
+    if (has_control(model)) {
+        return ERR_BAD;
+    }
+    if (peek->model_span.bytes > 0) {
+        add_edit(edits, peek->model_span.offset, peek->model_span.bytes, model);
+        return ERR_OK;
+    }
+    const char *end = memmem(body.data, body.len, "\r\n", 2);
+    CHECK(end != NULL);
+    struct str mark = str_make(body.data, (size_t)(end - body.data));
+    struct str head = STR("\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n");
+    char *out = arena_alloc_raw(arena, mark.len + head.len + model.len + 2);
+    if (out == NULL) {
+        return ERR_FULL;
+    }
+    memcpy(out, mark.data, mark.len);
+    memcpy(out + mark.len, head.data, head.len);
+    memcpy(out + mark.len + head.len, model.data, model.len);
+    size_t len = mark.len + head.len + model.len;
+    memcpy(out + len, "\r\n", 2);
+    add_edit(edits, 0, 0, str_make(out, len + 2));
+    return ERR_OK;
+}
+
+static void
+edit_usage(const struct peek *peek, bool has_members, struct edits *edits)
+{
+    const struct peek_span *options = &peek->stream_options;
+    switch (peek->usage) {
+    case PEEK_USAGE_ABSENT:
+        add_edit(edits, peek->members_end, 0,
+                 has_members ? STR(",\"stream_options\":{\"include_usage\":true}")
+                             : STR("\"stream_options\":{\"include_usage\":true}"));
+        return;
+    case PEEK_USAGE_NULL:
+    case PEEK_USAGE_EMPTY:
+        add_edit(edits, options->offset, options->bytes, STR("{\"include_usage\":true}"));
+        return;
+    case PEEK_USAGE_UNSAID:
+        add_edit(edits, options->offset + 1, 0, STR("\"include_usage\":true,"));
+        return;
+    case PEEK_USAGE_OFF:
+        add_edit(edits, peek->include_usage.offset, peek->include_usage.bytes, STR("true"));
+        return;
+    case PEEK_USAGE_ON:
+    case PEEK_USAGE_ODD:
+        return;
+    }
+}
+
+static void
+add_piece(struct splice *out, struct str piece)
+{
+    if (piece.len > 0) {
+        CHECK(out->count < SPLICE_PIECES_MAX);
+        out->pieces[out->count++] = piece;
+        out->bytes += piece.len;
+    }
+}
+
+enum err
+splice_make(struct str body, const struct peek *peek, const struct splice_want *want,
+            struct arena *arena, struct splice *out)
+{
+    struct edits edits = { .count = 0 };
+    *out = (struct splice){ .count = 0 };
+    enum err err = ERR_OK;
+    if (want->model.len > 0) {
+        err = peek->is_multipart ? edit_form_model(body, peek, want->model, arena, &edits)
+                                 : edit_json_model(peek, want->model, arena, &edits);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (want->include_usage && !peek->is_multipart) {
+        edit_usage(peek, peek->has_members || edits.count > 0, &edits);
+    }
+    size_t at = 0;
+    for (uint32_t i = 0; i < edits.count; i++) {
+        const struct edit *edit = &edits.items[i];
+        CHECK(edit->offset >= at && edit->offset + edit->bytes <= body.len);
+        add_piece(out, str_make(body.data + at, edit->offset - at));
+        add_piece(out, edit->text);
+        at = edit->offset + edit->bytes;
+    }
+    add_piece(out, str_skip(body, at));
+    out->is_changed = edits.count > 0;
+    return ERR_OK;
+}

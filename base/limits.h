@@ -36,6 +36,15 @@
 #define CONN_READ_BYTES 16384u    /* one recv; also a TLS record's size */
 #define BODY_BYTES_LIMIT (1024ull * 1024 * 1024) /* [http] body_bytes_max may go up to here */
 #define INFLATE_RATIO_MAX 200u    /* expanded : compressed body, beyond it is a bomb */
+#define INFLATE_FREE_BYTES 1048576u /* expanded bytes before the ratio counts: small bodies repeat */
+#define INFLATE_WINDOW_LOG_MAX 23 /* zstd's memory for one body: 8 MiB, what encoders use by default */
+#define SERVER_SPARE_CONNS 32u    /* connections above conns_max that are told 503 before they go */
+#define SERVER_OUT_BYTES 65536u   /* a turn's answer bytes before they are sent */
+#define LINGER_BYTES_MAX (2u * 1024 * 1024) /* read and dropped after a refusal */
+#define LINGER_MS_MAX 1000u       /* for how long */
+#define BODY_TURN_BYTES_MAX 1048576u /* read for one body in one turn: others come in between */
+#define BODY_POOLED_BYTES_MAX 65536u /* blocks up to here are kept for the next body */
+#define BODY_KEPT_BLOCKS_MAX 64u  /* of each size class */
 
 /* --- JSON, SSE --- */
 #define JSON_DEPTH_MAX 512u       /* real tool schemas pass 32; iterative scanner */

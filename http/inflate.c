@@ -47,20 +47,20 @@ inflate_kind_of(struct str encoding, enum inflate_kind *out)
 }
 
 static enum err
-start(struct inflate *inflate, int window_bits)
+start(struct inflate *inflater, int window_bits)
 {
-    return inflateInit2(&inflate->zlib, window_bits) == Z_OK ? ERR_OK : ERR_IO;
+    return inflateInit2(&inflater->zlib, window_bits) == Z_OK ? ERR_OK : ERR_IO;
 }
 
 static enum err
-start_zstd(struct inflate *inflate)
+start_zstd(struct inflate *inflater)
 {
-    inflate->zstd = ZSTD_createDStream();
-    if (inflate->zstd == NULL) {
+    inflater->zstd = ZSTD_createDStream();
+    if (inflater->zstd == NULL) {
         return ERR_IO;
     }
     size_t code =
-        ZSTD_DCtx_setParameter(inflate->zstd, ZSTD_d_windowLogMax, INFLATE_WINDOW_LOG_MAX);
+        ZSTD_DCtx_setParameter(inflater->zstd, ZSTD_d_windowLogMax, INFLATE_WINDOW_LOG_MAX);
     return ZSTD_isError(code) ? ERR_IO : ERR_OK;
 }
 
@@ -69,68 +69,68 @@ inflate_make(enum inflate_kind kind, struct inflate **out)
 {
     CHECK(kind != INFLATE_NONE);
     *out = NULL;
-    struct inflate *inflate = calloc(1, sizeof(*inflate));
-    if (inflate == NULL) {
+    struct inflate *inflater = calloc(1, sizeof(*inflater));
+    if (inflater == NULL) {
         return ERR_IO;
     }
-    inflate->kind = kind;
+    inflater->kind = kind;
     /* What deflate means is known with its first byte only. */
     enum err err = ERR_OK;
     if (kind == INFLATE_ZSTD) {
-        err = start_zstd(inflate);
+        err = start_zstd(inflater);
     } else if (kind == INFLATE_GZIP) {
-        err = start(inflate, ZLIB_WINDOW_BITS + ZLIB_GZIP);
-        inflate->is_started = true;
+        err = start(inflater, ZLIB_WINDOW_BITS + ZLIB_GZIP);
+        inflater->is_started = true;
     }
     if (err != ERR_OK) {
-        inflate_free(inflate);
+        inflate_free(inflater);
         return err;
     }
-    *out = inflate;
+    *out = inflater;
     return ERR_OK;
 }
 
 void
-inflate_free(struct inflate *inflate)
+inflate_free(struct inflate *inflater)
 {
-    if (inflate == NULL) {
+    if (inflater == NULL) {
         return;
     }
-    if (inflate->zstd != NULL) {
-        (void)ZSTD_freeDStream(inflate->zstd);
-    } else if (inflate->zlib.state != NULL) {
-        (void)inflateEnd(&inflate->zlib);
+    if (inflater->zstd != NULL) {
+        (void)ZSTD_freeDStream(inflater->zstd);
+    } else if (inflater->zlib.state != NULL) {
+        (void)inflateEnd(&inflater->zlib);
     }
-    free(inflate);
+    free(inflater);
 }
 
 /* "deflate" is a zlib stream by the book and raw deflate from some clients. The low half of a zlib
  * header's first byte is 8, which as raw deflate would be a stored block with dirty padding. */
 static enum err
-start_deflate(struct inflate *inflate, char first)
+start_deflate(struct inflate *inflater, char first)
 {
-    inflate->is_started = true;
+    inflater->is_started = true;
     bool is_zlib = ((unsigned char)first & 0x0f) == 8;
-    return start(inflate, is_zlib ? ZLIB_WINDOW_BITS : -ZLIB_WINDOW_BITS);
+    return start(inflater, is_zlib ? ZLIB_WINDOW_BITS : -ZLIB_WINDOW_BITS);
 }
 
 /* A gzip body may be several members one after the other. */
 static enum err
-step_zlib(struct inflate *inflate, struct str in, char *out, size_t out_bytes, size_t *out_used,
+step_zlib(struct inflate *inflater, struct str in, char *out, size_t out_bytes, size_t *out_used,
           size_t *out_made)
 {
-    z_stream *zlib = &inflate->zlib;
-    if (!inflate->is_started && in.len > 0) {
-        enum err err = start_deflate(inflate, in.data[0]);
+    z_stream *zlib = &inflater->zlib;
+    if (!inflater->is_started && in.len > 0) {
+        enum err err = start_deflate(inflater, in.data[0]);
         if (err != ERR_OK) {
             return err;
         }
     }
-    if (inflate->is_whole && in.len > 0) {
-        if (inflate->kind != INFLATE_GZIP || inflateReset(zlib) != Z_OK) {
+    if (inflater->is_whole && in.len > 0) {
+        if (inflater->kind != INFLATE_GZIP || inflateReset(zlib) != Z_OK) {
             return ERR_BAD;
         }
-        inflate->is_whole = false;
+        inflater->is_whole = false;
     }
     zlib->next_in = (z_const Bytef *)(uintptr_t)in.data;
     zlib->avail_in = in.len > UINT_MAX ? UINT_MAX : (uInt)in.len;
@@ -138,56 +138,56 @@ step_zlib(struct inflate *inflate, struct str in, char *out, size_t out_bytes, s
     zlib->avail_out = out_bytes > UINT_MAX ? UINT_MAX : (uInt)out_bytes;
     uInt in_before = zlib->avail_in;
     uInt out_before = zlib->avail_out;
-    int code = inflate->is_whole ? Z_BUF_ERROR : inflate(zlib, Z_NO_FLUSH);
+    int code = inflater->is_whole ? Z_BUF_ERROR : inflate(zlib, Z_NO_FLUSH);
     *out_used = in_before - zlib->avail_in;
     *out_made = out_before - zlib->avail_out;
-    inflate->is_whole = inflate->is_whole || code == Z_STREAM_END;
+    inflater->is_whole = inflater->is_whole || code == Z_STREAM_END;
     return code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR ? ERR_OK
            : code == Z_MEM_ERROR                                       ? ERR_IO
                                                                        : ERR_BAD;
 }
 
 static enum err
-step_zstd(struct inflate *inflate, struct str in, char *out, size_t out_bytes, size_t *out_used,
+step_zstd(struct inflate *inflater, struct str in, char *out, size_t out_bytes, size_t *out_used,
           size_t *out_made)
 {
     ZSTD_inBuffer from = { in.data, in.len, 0 };
     ZSTD_outBuffer to = { out, out_bytes, 0 };
-    if (in.len == 0 && inflate->is_whole) {
+    if (in.len == 0 && inflater->is_whole) {
         return ERR_OK;
     }
-    size_t code = ZSTD_decompressStream(inflate->zstd, &to, &from);
+    size_t code = ZSTD_decompressStream(inflater->zstd, &to, &from);
     *out_used = from.pos;
     *out_made = to.pos;
     if (ZSTD_isError(code)) {
         return ERR_BAD;
     }
-    inflate->is_whole = code == 0;
+    inflater->is_whole = code == 0;
     return ERR_OK;
 }
 
 enum err
-inflate_step(struct inflate *inflate, struct str in, char *out, size_t out_bytes, size_t *out_used,
+inflate_step(struct inflate *inflater, struct str in, char *out, size_t out_bytes, size_t *out_used,
              size_t *out_made)
 {
     CHECK(out_bytes > 0);
     *out_used = 0;
     *out_made = 0;
-    enum err err = inflate->zstd != NULL
-                       ? step_zstd(inflate, in, out, out_bytes, out_used, out_made)
-                       : step_zlib(inflate, in, out, out_bytes, out_used, out_made);
+    enum err err = inflater->zstd != NULL
+                       ? step_zstd(inflater, in, out, out_bytes, out_used, out_made)
+                       : step_zlib(inflater, in, out, out_bytes, out_used, out_made);
     CHECK(*out_used <= in.len && *out_made <= out_bytes);
-    inflate->in_bytes += *out_used;
-    inflate->made_bytes += *out_made;
-    if (err == ERR_OK && inflate->made_bytes > INFLATE_FREE_BYTES &&
-        inflate->made_bytes / INFLATE_RATIO_MAX > inflate->in_bytes) {
+    inflater->in_bytes += *out_used;
+    inflater->made_bytes += *out_made;
+    if (err == ERR_OK && inflater->made_bytes > INFLATE_FREE_BYTES &&
+        inflater->made_bytes / INFLATE_RATIO_MAX > inflater->in_bytes) {
         return ERR_FULL;
     }
     return err;
 }
 
 bool
-inflate_is_whole(const struct inflate *inflate)
+inflate_is_whole(const struct inflate *inflater)
 {
-    return inflate->is_whole;
+    return inflater->is_whole;
 }

@@ -27,17 +27,17 @@ MUST_CHECK enum err inflate_kind_of(struct str encoding, enum inflate_kind *out)
 /* ERR_IO: no memory. kind is not INFLATE_NONE. */
 MUST_CHECK enum err inflate_make(enum inflate_kind kind, struct inflate **out);
 /* NULL is fine. */
-void inflate_free(struct inflate *inflate);
+void inflate_free(struct inflate *inflater);
 
 /*
  * Takes some of `in`, makes some of out[0..out_bytes). Call again while *out_used < in.len, or
  * while *out_made == out_bytes (more may wait inside). ERR_BAD: not this coding, or bytes behind
  * its end. ERR_FULL: a bomb.
  */
-MUST_CHECK enum err inflate_step(struct inflate *inflate, struct str in, char *out,
+MUST_CHECK enum err inflate_step(struct inflate *inflater, struct str in, char *out,
                                  size_t out_bytes, size_t *out_used, size_t *out_made);
 
 /* Has everything that was fed come to a proper end (checksum included)? */
-bool inflate_is_whole(const struct inflate *inflate);
+bool inflate_is_whole(const struct inflate *inflater);
 
 #endif

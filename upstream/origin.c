@@ -101,7 +101,14 @@ on_idle_fail(struct client *client, enum err err)
     origin_drop(entry_of(client)->pool, client);
 }
 
-static const struct client_hooks idle_hooks = { .on_fail = on_idle_fail };
+/* The turn in which the connection became idle ends here. */
+static void
+on_idle_turn(struct client *client)
+{
+    CHECK(client->owner == NULL);
+}
+
+static const struct client_hooks idle_hooks = { .on_turn = on_idle_turn, .on_fail = on_idle_fail };
 
 enum err
 origin_make(struct loop *loop, uint32_t idle_ms, uint32_t idle_per_origin, uint32_t clients_max,

@@ -1,0 +1,273 @@
+#include "upstream/select.h"
+
+#include "base/check.h"
+#include "shm/health.h"
+#include "shm/window.h"
+#include "store/match.h"
+#include "upstream/target.h"
+
+/* Candidates that are weighed; the accounts of a group beyond it are not looked at. */
+#define CANDIDATES_MAX ACCOUNTS_MAX
+
+/* Less is better, field by field. */
+struct rank {
+    uint32_t priority;
+    uint32_t load;         /* percent of the limit, held and waiting */
+    uint64_t last_used_ms; /* minus a head start for weight */
+};
+
+static bool
+is_better(const struct rank *a, const struct rank *b)
+{
+    if (a->priority != b->priority) {
+        return a->priority < b->priority;
+    }
+    if (a->load != b->load) {
+        return a->load < b->load;
+    }
+    return a->last_used_ms < b->last_used_ms;
+}
+
+static bool
+was_tried(const struct select_want *want, uint64_t id)
+{
+    for (uint32_t i = 0; i < want->tried_count; i++) {
+        if (want->tried[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+serves_model(const struct account *account, struct str model)
+{
+    if (model.len == 0 || match_globs(account->models, model)) {
+        return true;
+    }
+    /* The list may name what is asked for or what is sent. */
+    struct str sent = match_mapped(account->model_map, model);
+    return sent.data != model.data;
+}
+
+/* Everything that does not move from one millisecond to the next. */
+static enum select_result
+judge_record(const struct select_want *want, const struct catalog_account *account)
+{
+    const struct target *target = account->extra;
+    if (account->account.is_disabled) {
+        return SELECT_DISABLED;
+    }
+    if (account->is_broken || target == NULL) {
+        return SELECT_BROKEN;
+    }
+    if ((target->dialects & DIALECT_BIT(want->dialect)) == 0) {
+        return SELECT_DIALECT;
+    }
+    if (!serves_model(&account->account, want->model)) {
+        return SELECT_MODEL;
+    }
+    return was_tried(want, account->account.id) ? SELECT_TRIED : SELECT_OK;
+}
+
+enum select_result
+select_judge(const struct select_want *want, const struct catalog_account *account)
+{
+    enum select_result result = judge_record(want, account);
+    if (result != SELECT_OK) {
+        return result;
+    }
+    if (!health_ok(want->segment, account->account.index, want->now_ms)) {
+        return SELECT_BENCHED;
+    }
+    uint32_t gate = 0;
+    if (gate_peek(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
+        return SELECT_OK;
+    }
+    struct window_view window = { 0 };
+    if (account->account.rpm != 0) {
+        window_read(want->segment, gate, want->now_ms, &window);
+        if (window.requests >= account->account.rpm) {
+            return SELECT_RATE;
+        }
+    }
+    bool is_full = account->account.concurrency != 0 &&
+                   gate_held(want->segment, gate) >= account->account.concurrency;
+    return is_full ? SELECT_FULL : SELECT_OK;
+}
+
+static void
+rank_of(const struct select_want *want, const struct catalog_account *account, struct rank *out)
+{
+    const struct account *record = &account->account;
+    struct health_view health;
+    health_read(want->segment, record->index, &health);
+    uint64_t head_start_ms = record->weight > 1 ? (uint64_t)(record->weight - 1) * 1000 : 0;
+    *out = (struct rank){ .priority = record->priority,
+                          .last_used_ms = health.last_used_ms > head_start_ms
+                                              ? health.last_used_ms - head_start_ms
+                                              : 0 };
+    uint32_t gate = 0;
+    if (gate_peek(want->segment, GATE_ACCOUNT, record->id, &gate) == ERR_OK) {
+        uint64_t busy =
+            (uint64_t)gate_held(want->segment, gate) + gate_waiting(want->segment, gate);
+        uint64_t limit = record->concurrency != 0 ? record->concurrency : 1000000;
+        out->load = (uint32_t)(busy * 100 / limit);
+    }
+}
+
+/* Takes what the account itself limits: its minute, its slot, its turn to be probed. */
+static enum select_result
+take_account(const struct select_want *want, const struct catalog_account *account,
+             struct select_choice *out)
+{
+    const struct account *record = &account->account;
+    uint32_t gate = 0;
+    if (gate_find(want->segment, GATE_ACCOUNT, record->id, &gate) != ERR_OK) {
+        return SELECT_FULL;
+    }
+    if (gate_take(want->segment, want->slot, gate, record->concurrency, want->arrived_ns) !=
+        ERR_OK) {
+        return SELECT_FULL;
+    }
+    uint64_t retry_after_ms = 0;
+    enum select_result result = SELECT_OK;
+    bool is_probe = false;
+    if (record->rpm != 0 && window_take(want->segment, want->slot, gate, record->rpm, 0,
+                                        want->now_ms, &retry_after_ms) != ERR_OK) {
+        result = SELECT_RATE;
+    } else if (!health_enter(want->segment, record->index, want->now_ms, &is_probe)) {
+        if (record->rpm != 0) {
+            window_give(want->segment, want->slot, gate, want->now_ms);
+        }
+        result = SELECT_BENCHED;
+    }
+    *out = (struct select_choice){ .account = account, .gate = gate, .is_probe = is_probe };
+    if (result != SELECT_OK) {
+        select_give(want->segment, want->slot, want->view, out);
+    }
+    return result;
+}
+
+/* The order in which reasons tell more; lower wins. */
+static uint32_t
+telling(enum select_result result)
+{
+    switch (result) {
+    case SELECT_OK:
+        return 0;
+    case SELECT_FULL:
+        return 1;
+    case SELECT_RATE:
+        return 2;
+    case SELECT_BENCHED:
+        return 3;
+    case SELECT_TRIED:
+        return 4;
+    case SELECT_MODEL:
+        return 5;
+    case SELECT_DIALECT:
+        return 6;
+    case SELECT_BROKEN:
+        return 7;
+    case SELECT_DISABLED:
+        return 8;
+    case SELECT_NONE:
+        return 9;
+    }
+    return 9;
+}
+
+static enum select_result
+more_telling(enum select_result a, enum select_result b)
+{
+    return telling(a) < telling(b) ? a : b;
+}
+
+/* Best candidate not in `refused` (a bit an account of the group); UINT32_MAX: none. */
+static uint32_t
+best_of(const struct select_want *want, const struct catalog_group *group, const uint64_t *refused,
+        enum select_result *reason)
+{
+    uint32_t best = UINT32_MAX;
+    struct rank best_rank = { 0 };
+    for (uint32_t i = 0; i < group->account_count; i++) {
+        if ((refused[i / 64] >> (i % 64) & 1) != 0) {
+            continue;
+        }
+        const struct catalog_account *account = &want->view->accounts[group->accounts[i]];
+        /* Accounts come by priority: nothing behind a candidate can beat it on that. */
+        if (best != UINT32_MAX && account->account.priority > best_rank.priority) {
+            break;
+        }
+        enum select_result result = select_judge(want, account);
+        *reason = more_telling(*reason, result);
+        if (result != SELECT_OK) {
+            continue;
+        }
+        struct rank rank;
+        rank_of(want, account, &rank);
+        if (best == UINT32_MAX || is_better(&rank, &best_rank)) {
+            best = i;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
+enum select_result
+select_take(const struct select_want *want, struct select_choice *out)
+{
+    CHECK(want->group < want->view->group_count);
+    const struct catalog_group *group = &want->view->groups[want->group];
+    uint64_t refused[CANDIDATES_MAX / 64] = { 0 };
+    enum select_result reason = SELECT_NONE;
+    for (uint32_t round = 0; round < group->account_count; round++) {
+        enum select_result why = SELECT_NONE;
+        uint32_t best = best_of(want, group, refused, &why);
+        if (best == UINT32_MAX) {
+            return more_telling(reason, why == SELECT_OK ? SELECT_NONE : why);
+        }
+        const struct catalog_account *account = &want->view->accounts[group->accounts[best]];
+        enum select_result result = take_account(want, account, out);
+        if (result == SELECT_OK) {
+            out->account_index = group->accounts[best];
+            return SELECT_OK;
+        }
+        /* Somebody was faster; the others may still do. */
+        reason = more_telling(reason, result);
+        refused[best / 64] |= 1ull << (best % 64);
+    }
+    return reason;
+}
+
+void
+select_give(struct segment *segment, uint32_t slot, const struct catalog_view *view,
+            const struct select_choice *choice)
+{
+    uint32_t pools[GROUPS_PER_ACCOUNT_MAX];
+    uint32_t count = 0;
+    const struct catalog_account *account = choice->account;
+    CHECK(account->group_count <= GROUPS_PER_ACCOUNT_MAX);
+    for (uint32_t i = 0; i < account->group_count; i++) {
+        uint32_t gate = 0;
+        uint64_t group_id = view->groups[account->groups[i]].group.id;
+        if (gate_peek(segment, GATE_POOL, group_id, &gate) == ERR_OK) {
+            pools[count++] = gate;
+        }
+    }
+    gate_give(segment, slot, choice->gate, pools, count);
+}
+
+const char *
+select_text(enum select_result result)
+{
+    switch (result) {
+#define SELECT_TEXT(name, text) \
+    case SELECT_##name:         \
+        return text;
+        SELECT_ROWS(SELECT_TEXT)
+#undef SELECT_TEXT
+    }
+    return "unknown";
+}

@@ -25,6 +25,26 @@
 #define DCHECK(condition) ((void)sizeof(!(condition)))
 #endif
 
+/*
+ * Memory that is kept for reuse: under the address sanitizer a touch of it is reported as a touch of
+ * freed memory would be; otherwise nothing.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define CHECK_HAS_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CHECK_HAS_ASAN 1
+#endif
+#endif
+#ifdef CHECK_HAS_ASAN
+#include <sanitizer/asan_interface.h>
+#define CHECK_POISON(address, bytes) __asan_poison_memory_region((address), (bytes))
+#define CHECK_UNPOISON(address, bytes) __asan_unpoison_memory_region((address), (bytes))
+#else
+#define CHECK_POISON(address, bytes) ((void)(address), (void)(bytes))
+#define CHECK_UNPOISON(address, bytes) ((void)(address), (void)(bytes))
+#endif
+
 typedef void (*check_hook_fn)(const char *text);
 
 /* At most one hook a process; NULL removes it. The hook must not CHECK and must not allocate. */

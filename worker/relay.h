@@ -1,0 +1,138 @@
+/*
+ * relay.h - the life of one request: the spine that everything else is called from.
+ *
+ *   HEAD -> BODY -> ADMIT -> (WAIT) -> PICK -> ATTEMPT -> STREAM -> SETTLED
+ *                                       ^---------'  a failure before the first byte: next account
+ *   any state: failure, timeout, client gone, killed -> SETTLED, exactly once, through settle.c
+ *
+ *   HEAD     the head is there: route, key                              relay_on_head
+ *   BODY     the body is being read by http/server                      relay_on_body
+ *   ADMIT    peek, rules, minute windows, quota; a lease is held        admit
+ *   WAIT     for a slot of the key, user or group, or for an account    on_turn, on_deadline
+ *   PICK     an account is chosen and held                              pick
+ *   ATTEMPT  its provider has the request; no byte for the client yet   on_head, on_fail
+ *   STREAM   the answer is being passed on (stream.c)                   on_body, on_end
+ *   SETTLED  everything is given back; the struct is free               settle_relay
+ *
+ * What is held when: from ADMIT the lease, a ring reservation, the key's window and quota; from
+ * WAIT/PICK the gates named in `held`; from PICK the account. settle_relay gives back exactly what
+ * these fields say, so any state may end.
+ *
+ * Runs in: worker. Dying here: the lease says how far it was.
+ */
+#ifndef WORKER_RELAY_H
+#define WORKER_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/loop.h"
+#include "http/server.h"
+#include "proto/endpoint.h"
+#include "proto/peek.h"
+#include "shm/gate.h"
+#include "upstream/exchange.h"
+#include "upstream/retry.h"
+#include "upstream/select.h"
+#include "worker/reply.h"
+#include "worker/stream.h"
+#include "worker/worker.h"
+
+/* X(name, text) */
+#define RELAY_STATE_ROWS(X)                                                                        \
+    X(HEAD, "head")                                                                                \
+    X(BODY, "reading body")                                                                        \
+    X(ADMIT, "admission")                                                                          \
+    X(WAIT, "waiting")                                                                             \
+    X(PICK, "picking")                                                                             \
+    X(ATTEMPT, "attempt")                                                                          \
+    X(STREAM, "streaming")                                                                         \
+    X(SETTLED, "settled")
+
+enum relay_state {
+#define RELAY_ENUM(name, text) RELAY_##name,
+    RELAY_STATE_ROWS(RELAY_ENUM)
+#undef RELAY_ENUM
+};
+
+/* The gates a request passes, in this order, before it picks an account. */
+enum relay_gate { RELAY_GATE_KEY, RELAY_GATE_USER, RELAY_GATE_GROUP, RELAY_GATES };
+
+struct relay_hold {
+    uint32_t gate;  /* index in the segment; GATE_INDEX_NONE = not found yet */
+    uint32_t limit; /* 0 = none */
+    bool is_held;
+};
+
+struct relay {
+    struct worker *worker;
+    struct server_request *request; /* NULL once the client was let go (draining) */
+    enum relay_state state;
+    char id[REQUEST_ID_BYTES];
+
+    /* the route */
+    struct endpoint_hit hit;
+    const struct endpoint_row *row;
+    struct str model;          /* asked; in the request's arena until the answer begins */
+    bool wants_stream;         /* the client asked for a stream */
+    bool wants_sse;            /* ... in SSE framing (false: Gemini's array) */
+    bool added_usage;          /* include_usage was ours: hide the chunk */
+
+    /* who */
+    struct digest digest;      /* of the key, for looking it up again */
+    uint64_t key_id;
+    uint64_t user_id;
+    uint64_t group_id;
+    uint32_t group;            /* in view */
+    uint64_t key_quota_tokens;
+    struct catalog_view *view; /* held by reference from ADMIT on */
+
+    /* what it holds */
+    uint32_t lease;            /* LEASE_NONE = none */
+    uint64_t reserved_tokens;
+    struct relay_hold holds[RELAY_GATES];
+    struct select_choice choice; /* choice.account NULL = none */
+    bool has_choice;
+
+    /* waiting */
+    struct gate_waiter waiter;
+    enum relay_gate waits_at;  /* RELAY_GATES = for an account */
+    uint64_t arrived_ns;
+    struct loop_timer deadline; /* of a wait, a half-closed client, a drain */
+    struct loop_timer ping;
+    struct loop_task resume;   /* goes on after a turn at a gate, outside gate.c's call */
+
+    /* the attempts */
+    struct exchange exchange;
+    struct retry_decision failure; /* of the last attempt */
+    uint32_t retry_after_s;        /* the provider's, of the last failure */
+    uint64_t tried[ATTEMPTS_MAX];
+    uint32_t tried_count;
+    struct peek *peek;         /* in the request's arena */
+
+    /* the answer */
+    struct stream stream;
+    uint16_t status;           /* sent to the client; 0 = none */
+    const char *code;          /* stable error code; NULL = success */
+    bool is_client_gone;
+    bool is_half_gone;
+};
+
+extern const struct server_hooks relay_server_hooks;
+
+/* Frees the pool's object; called by settle.c only. */
+void relay_free(struct relay *relay);
+
+/* Ends it with this refusal (or the dialect's error event when the answer has begun). */
+void relay_refuse(struct relay *relay, const struct reply *reply);
+/* The admin wants it to end. */
+void relay_kill(struct relay *relay);
+
+/* stream.c tells: the answer is over. `code` NULL = success. */
+void relay_finish(struct relay *relay, const char *code);
+
+struct reply_to relay_reply_to(struct relay *relay);
+const char *relay_state_text(enum relay_state state);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * worker.h - the data plane: one process, one loop, thousands of requests.
+ *
+ * Entered by the master after fork; opens what must be opened in the child (store read-only, TLS,
+ * epoll), serves until told to drain, and leaves its slot. Never blocks, never resolves a name,
+ * writes nothing but its log and its words in the segment.
+ *
+ * Runs in: worker. Dying here: the master forks another, the recorder bills this one's leases from
+ * what they say and clears its columns; other workers' requests never notice.
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "shm/gate.h"
+#include "shm/lease.h"
+#include "shm/ring.h"
+#include "store/catalog.h"
+#include "worker/penalty.h"
+
+struct heritage;
+struct loop;
+struct reach;
+struct relay;
+struct server;
+
+/* What all requests of this process share. */
+struct worker {
+    const struct heritage *heritage;
+    struct segment *segment;
+    uint32_t slot;
+    struct loop *loop;
+    struct server *server;
+    struct reach *reach;
+    struct catalog *catalog;
+    struct gate_local gates;
+    struct lease_local leases;
+    struct ring_local ring;
+    struct pool relays;          /* of struct relay */
+    struct relay **by_lease;     /* [leases]: who holds it, or NULL */
+    struct penalty penalty;
+    bool is_draining;
+    uint64_t requests;           /* for request ids and status */
+};
+
+/* The process's exit code. */
+int worker_main(const struct heritage *heritage);
+
+/* The newest view of accounts and groups. ERR_IO: the store cannot be read (the old one is given
+ * when there is one). */
+MUST_CHECK enum err worker_view(struct worker *worker, struct catalog_view **out);
+
+#endif

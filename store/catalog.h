@@ -27,13 +27,13 @@ struct catalog; /* one a process */
 
 /* One account as a worker uses it: the record and what is made of it once. */
 struct catalog_account {
-    struct account account;  /* sealed bytes cleared */
-    struct str secret;       /* opened credential; never log */
-    uint32_t dialects;       /* bit mask of the dialect numbers named in account.dialects; 0 = default */
+    struct account account; /* sealed bytes cleared */
+    struct str secret;      /* opened credential; never log */
+    uint32_t dialects; /* bit mask of the dialect numbers named in account.dialects; 0 = default */
     uint32_t group_count;
     uint32_t groups[GROUPS_PER_ACCOUNT_MAX]; /* indexes into catalog_view.groups */
-    void *extra;             /* upstream's: parsed URL and so on; freed by extra_free */
-    bool is_broken;          /* the credential could not be opened; the log says why */
+    void *extra;    /* upstream's: parsed URL and so on; freed by extra_free */
+    bool is_broken; /* the credential could not be opened; the log says why */
 };
 
 struct catalog_group {
@@ -67,11 +67,11 @@ void catalog_close(struct catalog *catalog);
 
 /*
  * The current view for `version` (segment's word, read by the caller); reads the store only when
- * the version is another than last time. On failure the old view stays and *out is it. The pointer is good
- * until the next catalog_view() call unless catalog_hold() is called.
+ * the version is another than last time. On failure the old view stays and *out is it. The pointer
+ * is good until the next catalog_view() call unless catalog_hold() is called.
  */
-MUST_CHECK enum err catalog_view(struct catalog *catalog, uint64_t version,
-                                 struct catalog_view **out);
+MUST_CHECK enum err
+catalog_view(struct catalog *catalog, uint64_t version, struct catalog_view **out);
 void catalog_hold(struct catalog_view *view);
 void catalog_drop(struct catalog *catalog, struct catalog_view *view);
 
@@ -84,7 +84,7 @@ struct catalog_key {
     struct user user;
     uint32_t group; /* index into view->groups; UINT32_MAX when its group is gone */
 };
-MUST_CHECK enum err catalog_key(struct catalog *catalog, const struct digest *digest,
-                                const struct catalog_key **out);
+MUST_CHECK enum err
+catalog_key(struct catalog *catalog, const struct digest *digest, const struct catalog_key **out);
 
 #endif

@@ -27,37 +27,37 @@
 enum ledger_source { LEDGER_NONE, LEDGER_UPSTREAM, LEDGER_PARTIAL, LEDGER_ESTIMATED };
 
 struct ledger_record {
-    uint32_t version;       /* LEDGER_RECORD_VERSION */
-    uint16_t status;        /* HTTP status the client got; 499 = it left first */
-    uint8_t endpoint;       /* enum endpoint */
-    uint8_t source;         /* enum ledger_source */
+    uint32_t version; /* LEDGER_RECORD_VERSION */
+    uint16_t status;  /* HTTP status the client got; 499 = it left first */
+    uint8_t endpoint; /* enum endpoint */
+    uint8_t source;   /* enum ledger_source */
     uint64_t key_id;
     uint64_t user_id;
     uint64_t group_id;
-    uint64_t account_id;    /* 0 = none was reached */
+    uint64_t account_id; /* 0 = none was reached */
     uint64_t start_wall_ms;
     uint32_t first_byte_ms; /* since start; 0 = none */
     uint32_t duration_ms;
-    uint64_t in_fresh;      /* disjoint token buckets, see proto/usage.h */
+    uint64_t in_fresh; /* disjoint token buckets, see proto/usage.h */
     uint64_t in_cache_read;
     uint64_t in_cache_write_5m;
     uint64_t in_cache_write_1h;
-    uint64_t out_total;     /* includes reasoning */
+    uint64_t out_total; /* includes reasoning */
     uint64_t out_reasoning;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    int64_t cost_nano;      /* nanodollars; 0 until prices are known */
+    int64_t cost_nano; /* nanodollars; 0 until prices are known */
     uint8_t is_stream;
     uint8_t client_dialect;
     uint8_t upstream_dialect;
-    uint8_t attempt;        /* 0 = first */
-    uint8_t is_last;        /* the attempt that answered the client */
+    uint8_t attempt; /* 0 = first */
+    uint8_t is_last; /* the attempt that answered the client */
     uint8_t reserved[3];
     char request_id[REQUEST_ID_BYTES];
     char code[ERROR_CODE_BYTES]; /* stable error code, empty = success */
-    char model[96];         /* asked; cut when longer */
+    char model[96];              /* asked; cut when longer */
     char model_sent[96];
-    char address[46];       /* the client's */
+    char address[46]; /* the client's */
     uint8_t pad[LEDGER_RECORD_BYTES - 438];
 };
 
@@ -79,41 +79,41 @@ void ledger_close(struct ledger *ledger);
 /* --- usage records --- */
 
 /* The position up to which this ring (named by its run id and slot) is already in the store. */
-MUST_CHECK enum err ledger_position(struct ledger *ledger, uint64_t run_id, uint32_t slot,
-                                    uint64_t *out_sequence);
+MUST_CHECK enum err
+ledger_position(struct ledger *ledger, uint64_t run_id, uint32_t slot, uint64_t *out_sequence);
 
 struct ledger_batch {
     uint32_t slot;
     uint64_t run_id;
-    uint64_t sequence;  /* of the first record; they are consecutive */
+    uint64_t sequence; /* of the first record; they are consecutive */
     const struct ledger_record *records;
     uint32_t count;
 };
 /* All batches and their positions in one durable transaction; per-key and per-account totals too.
  * ERR_FULL: map or disk full, nothing was written. ERR_IO: the disk failed. */
-MUST_CHECK enum err ledger_commit(struct ledger *ledger, const struct ledger_batch *batches,
-                                  uint32_t count);
+MUST_CHECK enum err
+ledger_commit(struct ledger *ledger, const struct ledger_batch *batches, uint32_t count);
 
 /* Running totals of one object since its creation. */
 struct ledger_total {
     uint64_t requests;
     uint64_t failures;
-    uint64_t tokens_in;  /* all input buckets */
+    uint64_t tokens_in; /* all input buckets */
     uint64_t tokens_out;
     int64_t cost_nano;
     uint64_t last_used_ms;
 };
-MUST_CHECK enum err ledger_total(struct ledger *ledger, enum model_kind kind, uint64_t id,
-                                 struct ledger_total *out);
+MUST_CHECK enum err
+ledger_total(struct ledger *ledger, enum model_kind kind, uint64_t id, struct ledger_total *out);
 
 /* Newest first, at most `count`; before_sequence 0 = from the end. Returns how many. */
-MUST_CHECK enum err ledger_recent(struct ledger *ledger, uint64_t before_sequence,
-                                  struct ledger_record *out, uint64_t *out_sequences,
-                                  uint32_t count, uint32_t *out_count);
+MUST_CHECK enum err
+ledger_recent(struct ledger *ledger, uint64_t before_sequence, struct ledger_record *out,
+              uint64_t *out_sequences, uint32_t count, uint32_t *out_count);
 
 /* Removes records started before wall_ms, at most `count` at a time; totals stay. */
-MUST_CHECK enum err ledger_prune(struct ledger *ledger, uint64_t wall_ms, uint32_t count,
-                                 uint32_t *out_removed);
+MUST_CHECK enum err
+ledger_prune(struct ledger *ledger, uint64_t wall_ms, uint32_t count, uint32_t *out_removed);
 
 /* --- configuration records --- */
 
@@ -121,13 +121,13 @@ MUST_CHECK enum err ledger_prune(struct ledger *ledger, uint64_t wall_ms, uint32
 MUST_CHECK enum err ledger_create(struct ledger *ledger, enum model_kind kind, void *object);
 MUST_CHECK enum err ledger_update(struct ledger *ledger, enum model_kind kind, const void *object);
 /* ERR_DENIED with why: something still refers to it (a user's keys, a group's keys). */
-MUST_CHECK enum err ledger_remove(struct ledger *ledger, enum model_kind kind, uint64_t id,
-                                  char why[MODEL_WHY_BYTES]);
-MUST_CHECK enum err ledger_find(struct ledger *ledger, enum model_kind kind, struct str name,
-                                void *object);
+MUST_CHECK enum err
+ledger_remove(struct ledger *ledger, enum model_kind kind, uint64_t id, char why[MODEL_WHY_BYTES]);
+MUST_CHECK enum err
+ledger_find(struct ledger *ledger, enum model_kind kind, struct str name, void *object);
 /* Ascending ids; start with *cursor 0; ERR_EOF after the last. */
-MUST_CHECK enum err ledger_next(struct ledger *ledger, enum model_kind kind, uint64_t *cursor,
-                                void *object);
+MUST_CHECK enum err
+ledger_next(struct ledger *ledger, enum model_kind kind, uint64_t *cursor, void *object);
 
 /* Seals and opens an account's credential with the store's key. */
 MUST_CHECK enum err ledger_seal(struct ledger *ledger, struct account *account, struct str secret);

@@ -12,10 +12,10 @@
 #include "base/setting.h"
 
 struct storeconf {
-    char dir[256];                /* data.mdb, lock.mdb, secret.key live here */
-    uint64_t map_bytes;           /* address space of the store; sparse */
-    uint32_t commit_ms;           /* group commit of finished requests */
-    uint32_t keep_days;           /* usage records older than this are removed; totals stay */
+    char dir[256];      /* data.mdb, lock.mdb, secret.key live here */
+    uint64_t map_bytes; /* address space of the store; sparse */
+    uint32_t commit_ms; /* group commit of finished requests */
+    uint32_t keep_days; /* usage records older than this are removed; totals stay */
 };
 
 extern const struct setting storeconf_rows[];

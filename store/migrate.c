@@ -1,0 +1,85 @@
+/*
+ * migrate.c - the layout row.
+ */
+#include "store/migrate.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/str.h"
+
+static enum err
+read_layout(struct kv_txn *txn, uint64_t *out)
+{
+    struct str value;
+    *out = 0;
+    enum err err = kv_get(txn, KV_META, STR("layout"), &value);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (value.len != sizeof(struct kv_id)) {
+        return ERR_BAD;
+    }
+    *out = kv_unpack64(value.data);
+    return ERR_OK;
+}
+
+static enum err
+judge(enum err err, uint64_t layout, char why[MODEL_WHY_BYTES])
+{
+    if (err == ERR_OK && layout > MIGRATE_LAYOUT) {
+        snprintf(why, MODEL_WHY_BYTES,
+                 "the store has layout %llu and was written by a newer sub2api; this one knows "
+                 "layout %u: start the newer program, or restore a backup made before it",
+                 (unsigned long long)layout, MIGRATE_LAYOUT);
+        return ERR_DENIED;
+    }
+    if (err == ERR_BAD || (err == ERR_OK && layout == 0)) {
+        snprintf(why, MODEL_WHY_BYTES, "the store's layout row is damaged: restore a backup");
+        return ERR_BAD;
+    }
+    return err;
+}
+
+enum err
+migrate_check(struct kv *kv, char why[MODEL_WHY_BYTES])
+{
+    struct kv_txn *txn = NULL;
+    uint64_t layout = 0;
+    enum err err = kv_begin(kv, &txn);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = read_layout(txn, &layout);
+    kv_end(txn);
+    return judge(err, layout, why);
+}
+
+struct run {
+    kv_work_fn fill;
+    void *context;
+    char *why;
+};
+
+static enum err
+run_in_txn(struct kv_txn *txn, void *context)
+{
+    const struct run *run = context;
+    uint64_t layout = 0;
+    enum err err = judge(read_layout(txn, &layout), layout, run->why);
+    if (err != ERR_GONE) {
+        /* The only layout there is: nothing to do. */
+        CHECK(err != ERR_OK || layout == MIGRATE_LAYOUT);
+        return err;
+    }
+    struct kv_id value;
+    err = kv_put(txn, KV_META, STR("layout"), kv_id(&value, MIGRATE_LAYOUT));
+    return err != ERR_OK ? err : run->fill(txn, run->context);
+}
+
+enum err
+migrate_run(struct kv *kv, kv_work_fn fill, void *context, char why[MODEL_WHY_BYTES])
+{
+    struct run run = { fill, context, why };
+    return kv_write(kv, run_in_txn, &run);
+}

@@ -1,0 +1,30 @@
+/*
+ * migrate.h - the store's layout: which version it has, and making it the one we know.
+ *
+ * The meta table's row "layout" holds the version. A newer store is never touched: an older program
+ * would misread it. A missing row is a store whose first transaction was never written: it is
+ * filled in one. There is one layout so far; a step from n to n + 1 is a function that runs inside
+ * the transaction which writes the row.
+ *
+ * Runs in: master before fork (ledger_prepare). Dying here leaves the old layout.
+ */
+#ifndef STORE_MIGRATE_H
+#define STORE_MIGRATE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "store/kv.h"
+#include "store/model.h"
+
+#define MIGRATE_LAYOUT 1u
+
+/* Reads the row only. ERR_DENIED with a sentence in why: the store is newer than we are; ERR_BAD:
+ * the row is damaged; ERR_GONE: there is none. */
+MUST_CHECK enum err migrate_check(struct kv *kv, char why[MODEL_WHY_BYTES]);
+
+/* Makes the store have MIGRATE_LAYOUT: `fill` runs in the transaction that makes a fresh one. */
+MUST_CHECK enum err
+migrate_run(struct kv *kv, kv_work_fn fill, void *context, char why[MODEL_WHY_BYTES]);
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * tally.c - totals, cached for the length of a transaction.
+ */
+#include "store/tally.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/num.h"
+#include "base/str.h"
+
+#define TOTAL_BYTES 48 /* six numbers */
+
+struct total_key {
+    uint8_t bytes[9]; /* kind, id */
+};
+
+static struct str
+make_key(struct total_key *to, enum model_kind kind, uint64_t id)
+{
+    CHECK((unsigned)kind < MODEL_KINDS);
+    to->bytes[0] = (uint8_t)kind;
+    kv_pack64(to->bytes + 1, id);
+    return str_make((const char *)to->bytes, sizeof(to->bytes));
+}
+
+static uint64_t
+add_to_end(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+enum err
+tally_read(struct kv_txn *txn, enum model_kind kind, uint64_t id, struct ledger_total *out)
+{
+    struct total_key key;
+    struct str value;
+    *out = (struct ledger_total){ 0 };
+    enum err err = kv_get(txn, KV_TOTAL, make_key(&key, kind, id), &value);
+    if (err != ERR_OK) {
+        return err == ERR_GONE ? ERR_OK : err;
+    }
+    if (value.len != TOTAL_BYTES) {
+        return ERR_BAD;
+    }
+    out->requests = kv_unpack64(value.data);
+    out->failures = kv_unpack64(value.data + 8);
+    out->tokens_in = kv_unpack64(value.data + 16);
+    out->tokens_out = kv_unpack64(value.data + 24);
+    out->cost_nano = (int64_t)kv_unpack64(value.data + 32);
+    out->last_used_ms = kv_unpack64(value.data + 40);
+    return ERR_OK;
+}
+
+static enum err
+write_total(struct kv_txn *txn, const struct tally_cell *cell)
+{
+    struct total_key key;
+    uint8_t value[TOTAL_BYTES];
+    kv_pack64(value, cell->total.requests);
+    kv_pack64(value + 8, cell->total.failures);
+    kv_pack64(value + 16, cell->total.tokens_in);
+    kv_pack64(value + 24, cell->total.tokens_out);
+    kv_pack64(value + 32, (uint64_t)cell->total.cost_nano);
+    kv_pack64(value + 40, cell->total.last_used_ms);
+    return kv_put(txn, KV_TOTAL, make_key(&key, cell->kind, cell->id),
+                  str_make((const char *)value, sizeof(value)));
+}
+
+void
+tally_begin(struct tally *tally)
+{
+    memset(tally, 0, sizeof(*tally));
+}
+
+/* The cell of this object, read when it is not there; who was there before is written. */
+static enum err
+find_cell(struct tally *tally, struct kv_txn *txn, enum model_kind kind, uint64_t id,
+          struct tally_cell **out)
+{
+    uint64_t mixed = (id * 4 + (uint64_t)kind) * 0x9e3779b97f4a7c15ull;
+    struct tally_cell *cell = &tally->cells[mixed >> 56];
+    _Static_assert(TALLY_CELLS == 256, "the top 8 bits are the place");
+    *out = cell;
+    if (cell->id == id && cell->kind == kind) {
+        return ERR_OK;
+    }
+    enum err err = cell->id == 0 ? ERR_OK : write_total(txn, cell);
+    if (err == ERR_OK) {
+        cell->id = id;
+        cell->kind = kind;
+        err = tally_read(txn, kind, id, &cell->total);
+    }
+    return err;
+}
+
+static void
+add_record(struct ledger_total *total, const struct ledger_record *record, bool is_counted)
+{
+    if (is_counted) {
+        bool is_failure = record->status >= 400 || record->code[0] != '\0';
+        total->requests = add_to_end(total->requests, 1);
+        total->failures = add_to_end(total->failures, is_failure ? 1 : 0);
+    }
+    uint64_t in = add_to_end(record->in_fresh, record->in_cache_read);
+    in = add_to_end(in, record->in_cache_write_5m);
+    in = add_to_end(in, record->in_cache_write_1h);
+    total->tokens_in = add_to_end(total->tokens_in, in);
+    total->tokens_out = add_to_end(total->tokens_out, record->out_total);
+    if (!num_add(total->cost_nano, record->cost_nano, &total->cost_nano)) {
+        total->cost_nano = record->cost_nano > 0 ? INT64_MAX : INT64_MIN;
+    }
+    if (record->start_wall_ms > total->last_used_ms) {
+        total->last_used_ms = record->start_wall_ms;
+    }
+}
+
+/* A request with several attempts is one request of its key and one of each account it tried. */
+enum err
+tally_add(struct tally *tally, struct kv_txn *txn, const struct ledger_record *record)
+{
+    const uint64_t ids[MODEL_KINDS] = {
+        [MODEL_USER] = record->user_id,
+        [MODEL_KEY] = record->key_id,
+        [MODEL_GROUP] = record->group_id,
+        [MODEL_ACCOUNT] = record->account_id,
+    };
+    for (uint32_t i = 0; i < MODEL_KINDS; i++) {
+        struct tally_cell *cell = NULL;
+        if (ids[i] == 0) {
+            continue;
+        }
+        enum err err = find_cell(tally, txn, (enum model_kind)i, ids[i], &cell);
+        if (err != ERR_OK) {
+            return err;
+        }
+        add_record(&cell->total, record, i == MODEL_ACCOUNT || record->is_last != 0);
+    }
+    return ERR_OK;
+}
+
+enum err
+tally_end(struct tally *tally, struct kv_txn *txn)
+{
+    for (uint32_t i = 0; i < TALLY_CELLS; i++) {
+        if (tally->cells[i].id != 0) {
+            enum err err = write_total(txn, &tally->cells[i]);
+            if (err != ERR_OK) {
+                return err;
+            }
+        }
+    }
+    return ERR_OK;
+}

@@ -30,8 +30,8 @@
 #include "base/sys.h"
 #include "http/ahead.h"
 #include "http/flaw.h"
-#include "http/peer.h"
 #include "http/slice.h"
+#include "http/sni.h"
 
 #define TLS_STEP_NS 300000u /* cheap steps that may be done together in one turn */
 
@@ -52,7 +52,7 @@ struct tls {
     bool has_seen_certificate;
     bool has_ticket; /* 1.3: a ticket has arrived */
     bool is_self_signed;
-    struct peer peer;
+    struct sni host;
     size_t write_pending; /* plain bytes of a record that is not sent whole */
     enum err read_err;    /* told by the next read, after the bytes before it */
     char why[TLS_WHY_BYTES];
@@ -283,7 +283,7 @@ tls_on_certificate(void *context, mbedtls_x509_crt *certificate, int depth, uint
     tls->is_self_signed = certificate->issuer_raw.len == certificate->subject_raw.len &&
                           memcmp(certificate->issuer_raw.p, certificate->subject_raw.p,
                                  certificate->issuer_raw.len) == 0;
-    if (tls->peer.ip_bytes != 0 && !peer_has_ip(&tls->peer, certificate)) {
+    if (tls->host.ip_bytes != 0 && !sni_has_ip(&tls->host, certificate)) {
         *flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
     }
     return 0;
@@ -293,11 +293,11 @@ tls_on_certificate(void *context, mbedtls_x509_crt *certificate, int depth, uint
 static enum err
 tls_set_host(struct tls *tls, struct str host)
 {
-    enum err err = peer_parse(host, &tls->peer);
+    enum err err = sni_parse(host, &tls->host);
     if (err != ERR_OK) {
         return err;
     }
-    const char *name = tls->peer.ip_bytes != 0 ? NULL : tls->peer.name;
+    const char *name = tls->host.ip_bytes != 0 ? NULL : tls->host.name;
     return mbedtls_ssl_set_hostname(&tls->ssl, name) == 0 ? ERR_OK : ERR_IO;
 }
 

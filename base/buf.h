@@ -34,6 +34,9 @@ void buf_fini(struct buf *buf);
 static inline struct str
 buf_str(const struct buf *buf)
 {
+    if (buf->data == NULL) {
+        return (struct str){ NULL, 0 };
+    }
     return (struct str){ buf->data + buf->start, buf->end - buf->start };
 }
 

@@ -28,11 +28,15 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 struct log_line {
     enum log_level level;
     bool is_off; /* below the configured level: fields cost nothing */
+    bool is_cut; /* a field did not fit: later ones are left out and cut=1 ends the line */
     uint32_t len;
     char text[LOG_LINE_BYTES];
 };
 
-/* The process's name in every line ("worker0"), copied; level: lower ones are not written. */
+/*
+ * The process's name in every line ("worker0"), copied; level: lower ones are not written. Call it
+ * in a child right after fork: it forgets the parent's waiting lines and takes the child's pid.
+ */
 void log_init(const char *process, enum log_level level);
 
 void log_begin(struct log_line *line, enum log_level level, const char *act);

@@ -1,0 +1,140 @@
+/*
+ * Only what must change changes; the result is what the wanted request looks like.
+ */
+#include <criterion/criterion.h>
+
+#include "base/json.h"
+#include "proto/splice.h"
+
+/* The pieces in one text; static, for one comparison. */
+static struct str
+joined(const struct splice *splice)
+{
+    static char text[65536];
+    size_t len = 0;
+    for (uint32_t i = 0; i < splice->count; i++) {
+        cr_assert_gt(splice->pieces[i].len, 0);
+        memcpy(text + len, splice->pieces[i].data, splice->pieces[i].len);
+        len += splice->pieces[i].len;
+    }
+    cr_assert_eq(len, splice->bytes);
+    return str_make(text, len);
+}
+
+static void
+check(enum endpoint endpoint, const char *body, const char *model, bool include_usage,
+      const char *expected)
+{
+    struct peek peek;
+    struct peek_error error;
+    struct splice splice;
+    struct arena arena;
+    arena_init(&arena, 65536);
+    cr_assert_eq(peek_json(endpoint, str_of(body), &peek, &error), ERR_OK, "%s", body);
+    struct splice_want want = { str_of(model), include_usage };
+    cr_assert_eq(splice_make(str_of(body), &peek, &want, &arena, &splice), ERR_OK);
+    struct str got = joined(&splice);
+    cr_expect(str_equal(got, str_of(expected)), "%.*s\n%s", STR_ARG(got), expected);
+    cr_expect_eq(splice.is_changed, strcmp(body, expected) != 0);
+    struct json_value top;
+    cr_expect_eq(json_read(got, &top, NULL), ERR_OK);
+    arena_reset(&arena);
+}
+
+Test(splice, leaves_a_body_alone_when_nothing_is_wanted)
+{
+    check(ENDPOINT_CHAT, "{\"model\":\"a\",\"n\":1.0}", NULL, false, "{\"model\":\"a\",\"n\":1.0}");
+    check(ENDPOINT_CHAT, "{\"model\":\"a\",\"stream_options\":{\"include_usage\":true}}", NULL,
+          true, "{\"model\":\"a\",\"stream_options\":{\"include_usage\":true}}");
+    check(ENDPOINT_CHAT, "{\"model\":\"a\",\"stream_options\":3}", NULL, true,
+          "{\"model\":\"a\",\"stream_options\":3}");
+}
+
+Test(splice, exchanges_the_model)
+{
+    check(ENDPOINT_CHAT, " {\"x\":1e400, \"model\" : \"\\u0061\" ,\"y\":\"\\/\"}\n", "org/b", false,
+          " {\"x\":1e400, \"model\" : \"org/b\" ,\"y\":\"\\/\"}\n");
+    check(ENDPOINT_CHAT, "{\"model\":\"a\"}", "q\"\\\x01", false,
+          "{\"model\":\"q\\\"\\\\\\u0001\"}");
+    check(ENDPOINT_MODERATIONS, "{\"input\":\"a\"}", "m", false,
+          "{\"input\":\"a\",\"model\":\"m\"}");
+    check(ENDPOINT_MODERATIONS, "{ }", "m", false, "{\"model\":\"m\" }");
+    check(ENDPOINT_MODERATIONS, "{\"model\":null,\"input\":1}", "m", false,
+          "{\"model\":\"m\",\"input\":1}");
+}
+
+Test(splice, asks_for_usage_in_every_form)
+{
+    check(ENDPOINT_CHAT, "{\"model\":\"a\" }", NULL, true,
+          "{\"model\":\"a\",\"stream_options\":{\"include_usage\":true} }");
+    check(ENDPOINT_CHAT, "{\"stream_options\":null,\"model\":\"a\"}", NULL, true,
+          "{\"stream_options\":{\"include_usage\":true},\"model\":\"a\"}");
+    check(ENDPOINT_CHAT, "{\"stream_options\":{ },\"model\":\"a\"}", NULL, true,
+          "{\"stream_options\":{\"include_usage\":true},\"model\":\"a\"}");
+    check(ENDPOINT_CHAT, "{\"stream_options\":{\"x\":1},\"model\":\"a\"}", NULL, true,
+          "{\"stream_options\":{\"include_usage\":true,\"x\":1},\"model\":\"a\"}");
+    check(ENDPOINT_CHAT, "{\"model\":\"a\",\"stream_options\":{\"x\":1,\"include_usage\":false}}",
+          NULL, true, "{\"model\":\"a\",\"stream_options\":{\"x\":1,\"include_usage\":true}}");
+}
+
+Test(splice, does_both_in_either_order)
+{
+    check(ENDPOINT_CHAT, "{\"model\":\"a\",\"stream_options\":null}", "b", true,
+          "{\"model\":\"b\",\"stream_options\":{\"include_usage\":true}}");
+    check(ENDPOINT_CHAT, "{\"stream_options\":null,\"model\":\"a\"}", "b", true,
+          "{\"stream_options\":{\"include_usage\":true},\"model\":\"b\"}");
+    check(ENDPOINT_MODERATIONS, "{}", "b", true,
+          "{\"model\":\"b\",\"stream_options\":{\"include_usage\":true}}");
+    check(ENDPOINT_MODERATIONS, "{\"a\":1}", "b", true,
+          "{\"a\":1,\"model\":\"b\",\"stream_options\":{\"include_usage\":true}}");
+}
+
+#define TYPE STR("multipart/form-data; boundary=b")
+#define HEAD "--b\r\nContent-Disposition: form-data; name="
+
+Test(splice, exchanges_the_field_of_a_form)
+{
+    static const struct {
+        const char *body;
+        const char *expected;
+    } cases[] = {
+        { HEAD "\"model\"\r\n\r\nold\r\n--b--", HEAD "\"model\"\r\n\r\nnew\r\n--b--" },
+        { HEAD "\"image\"; filename=\"i\"\r\n\r\n\x00\xff\r\n--b--", HEAD
+          "\"model\"\r\n\r\nnew\r\n" HEAD "\"image\"; filename=\"i\"\r\n\r\n\x00\xff\r\n--b--" },
+    };
+    for (size_t i = 0; i < 2; i++) {
+        struct peek peek;
+        struct peek_error error;
+        struct splice splice;
+        struct arena arena;
+        arena_init(&arena, 65536);
+        struct str body = str_of(cases[i].body);
+        if (i == 1) {
+            body.len = sizeof(HEAD "\"image\"; filename=\"i\"\r\n\r\n\x00\xff\r\n--b--") - 1;
+        }
+        cr_assert_eq(peek_multipart(ENDPOINT_IMAGES_EDITS, body, TYPE, &peek, &error), ERR_OK);
+        struct splice_want want = { STR("new"), true };
+        cr_assert_eq(splice_make(body, &peek, &want, &arena, &splice), ERR_OK);
+        struct str got = joined(&splice);
+        size_t grown = i == 0 ? 0 : sizeof(HEAD "\"model\"\r\n\r\nnew\r\n") - 1;
+        cr_assert_eq(got.len, body.len + grown);
+        cr_assert_eq(memcmp(got.data, cases[i].expected, got.len), 0);
+        want.model = STR("a\r\nb");
+        cr_assert_eq(splice_make(body, &peek, &want, &arena, &splice), ERR_BAD);
+        arena_reset(&arena);
+    }
+}
+
+Test(splice, tells_a_full_arena)
+{
+    struct peek peek;
+    struct peek_error error;
+    struct splice splice;
+    struct arena arena;
+    arena_init(&arena, 1);
+    struct str body = STR("{\"model\":\"a\"}");
+    struct splice_want want = { STR("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"), true };
+    cr_assert_eq(peek_json(ENDPOINT_CHAT, body, &peek, &error), ERR_OK);
+    cr_assert_eq(splice_make(body, &peek, &want, &arena, &splice), ERR_FULL);
+    arena_reset(&arena);
+}

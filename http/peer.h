@@ -1,33 +1,35 @@
 /*
- * peer.h - the host that a server's certificate must be for: a name or an address.
+ * peer.h - how many connections each client address has: a fixed table.
  *
- * The TLS library compares names; an address stands in a certificate as its bytes, which only the
- * newer library compares, so that is done here.
+ * An IPv6 client counts by its /64 network, since one host has all of that. The table is hashed
+ * with a key of this process, so that a client cannot choose addresses that fall together.
  *
- * Runs in: worker, keeper. Pure.
+ * Runs in: worker, recorder. Owner: struct server.
  */
 #ifndef HTTP_PEER_H
 #define HTTP_PEER_H
 
-#include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/err.h"
-#include "base/str.h"
 
-#define PEER_NAME_BYTES 256u /* a name has at most 253 characters */
+struct peer_table;
 
-struct mbedtls_x509_crt;
+#define PEER_NONE UINT32_MAX /* not counted: UNIX sockets */
 
-struct peer {
-    char name[PEER_NAME_BYTES]; /* without brackets and without a last dot */
-    uint8_t ip[16];
-    uint8_t ip_bytes; /* 4, 16; 0: it is a name */
-};
+/* For at most addresses_max different addresses at a time. ERR_IO: no memory. */
+MUST_CHECK enum err peer_table_make(uint32_t addresses_max, struct peer_table **out);
+void peer_table_free(struct peer_table *table);
 
-/* ERR_BAD: empty, too long or with a NUL. */
-MUST_CHECK enum err peer_parse(struct str host, struct peer *out);
-/* Does the certificate list this address among its names? */
-bool peer_has_ip(const struct peer *peer, const struct mbedtls_x509_crt *certificate);
+/* Counts one more connection of this address. ERR_FULL: it has count_max already. *out_index is for
+ * peer_give, PEER_NONE for other families than IP. */
+MUST_CHECK enum err peer_take(struct peer_table *table, const struct sockaddr_storage *address,
+                              uint32_t count_max, uint32_t *out_index);
+void peer_give(struct peer_table *table, uint32_t index);
+
+/* "127.0.0.1", "2001:db8::1" (IPv4-mapped as IPv4), "unix"; terminated. */
+#define PEER_TEXT_BYTES 46
+void peer_text(const struct sockaddr_storage *address, char out[PEER_TEXT_BYTES]);
 
 #endif

@@ -18,6 +18,9 @@
 #include "upstream/upconf.h"
 #include "worker/workerconf.h"
 
+#define CONFIG_SECTIONS 7u
+#define CONFIG_WHERE_BYTES 512u /* "path:line" in an error */
+
 struct config {
     struct masterconf master;
     struct httpconf http;
@@ -28,12 +31,13 @@ struct config {
     struct adminconf admin;
 };
 
-struct setting_error;
+/* The seven sections in the order of the ini. Static memory. */
+const struct setting_section *config_sections(void);
 
-extern const struct setting_section config_sections[];
-extern const size_t config_section_count;
-
-/* Defaults, then the file (NULL: none), then each "section.key=value" of sets. */
+/*
+ * Defaults, then the file (NULL: none), then each "section.key=value" of sets. ERR_GONE: no such
+ * file. ERR_BAD: refused; error says where (file and line, or --set) and why.
+ */
 MUST_CHECK enum err config_load(const char *file, char *const *sets, int set_count,
                                 struct config *out, struct setting_error *error);
 

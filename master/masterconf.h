@@ -12,10 +12,10 @@
 #include "base/setting.h"
 
 struct masterconf {
-    uint32_t workers;    /* processes; 0 = one a core */
-    uint32_t grace_ms;   /* streams under way get this long at stop and reload */
-    uint32_t log_level;  /* enum log_level */
-    char user[64];       /* drop to this user after binding; empty = stay */
+    uint32_t workers;   /* processes; 0 = one a core */
+    uint32_t grace_ms;  /* streams under way get this long at stop and reload */
+    uint32_t log_level; /* enum log_level */
+    char user[64];      /* drop to this user after binding; empty = stay */
 };
 
 extern const struct setting masterconf_rows[];

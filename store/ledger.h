@@ -78,7 +78,8 @@ void ledger_close(struct ledger *ledger);
 
 /* --- usage records --- */
 
-/* The position up to which this ring (named by its run id and slot) is already in the store. */
+/* The position up to which this ring (named by its run id and slot) is already in the store: all
+ * before it are; 0 for a ring that was never seen. */
 MUST_CHECK enum err
 ledger_position(struct ledger *ledger, uint64_t run_id, uint32_t slot, uint64_t *out_sequence);
 
@@ -89,8 +90,9 @@ struct ledger_batch {
     const struct ledger_record *records;
     uint32_t count;
 };
-/* All batches and their positions in one durable transaction; per-key and per-account totals too.
- * ERR_FULL: map or disk full, nothing was written. ERR_IO: the disk failed. */
+/* All batches and their positions in one durable transaction; totals of users, keys, groups and
+ * accounts too. Records below the stored position are skipped; a gap above it is logged and
+ * accepted. ERR_FULL: map or disk full, nothing was written. ERR_IO: the disk failed. */
 MUST_CHECK enum err
 ledger_commit(struct ledger *ledger, const struct ledger_batch *batches, uint32_t count);
 
@@ -111,15 +113,25 @@ MUST_CHECK enum err
 ledger_recent(struct ledger *ledger, uint64_t before_sequence, struct ledger_record *out,
               uint64_t *out_sequences, uint32_t count, uint32_t *out_count);
 
-/* Removes records started before wall_ms, at most `count` at a time; totals stay. */
+/* Removes records started before wall_ms from the old end, at most `count` at a time, and the
+ * positions of rings not heard of since then; totals stay. A record that was stored behind a
+ * younger one goes when that one goes. */
 MUST_CHECK enum err
 ledger_prune(struct ledger *ledger, uint64_t wall_ms, uint32_t count, uint32_t *out_removed);
 
 /* --- configuration records --- */
 
-/* Assigns id (and index) and created_ms; ERR_DENIED: the name (or the key's digest) is taken. */
+/* Assigns id (unless ledger_seal did), index and created_ms, and fills in what is not given: the
+ * ids of a key's user and group, the group "default" of an account. ERR_DENIED: the name (or the
+ * key's digest) is taken; ERR_GONE: a user or group it names does not exist; ERR_FULL: as many as
+ * there may be, or no space. ledger_why() has a sentence. */
 MUST_CHECK enum err ledger_create(struct ledger *ledger, enum model_kind kind, void *object);
+/* The same errors. The name, an account's index and created_ms stay as they are. ERR_GONE also when
+ * the object itself is not there. */
 MUST_CHECK enum err ledger_update(struct ledger *ledger, enum model_kind kind, const void *object);
+/* A sentence about the last failure of create or update; empty when there is none. Good until the
+ * next call. */
+const char *ledger_why(const struct ledger *ledger);
 /* ERR_DENIED with why: something still refers to it (a user's keys, a group's keys). */
 MUST_CHECK enum err
 ledger_remove(struct ledger *ledger, enum model_kind kind, uint64_t id, char why[MODEL_WHY_BYTES]);
@@ -129,8 +141,16 @@ ledger_find(struct ledger *ledger, enum model_kind kind, struct str name, void *
 MUST_CHECK enum err
 ledger_next(struct ledger *ledger, enum model_kind kind, uint64_t *cursor, void *object);
 
-/* Seals and opens an account's credential with the store's key. */
+/*
+ * Seals a credential into the account and sets its hint; the account is not written: create or
+ * update it next. An account without an id gets one now, since the seal is bound to it. ERR_BAD:
+ * empty or longer than SECRET_BYTES_MAX.
+ */
 MUST_CHECK enum err ledger_seal(struct ledger *ledger, struct account *account, struct str secret);
+
+/* Frees the pages that dead readers hold; returns how many there were. After each death of a
+ * process and each minute. */
+uint32_t ledger_check_readers(struct ledger *ledger);
 
 /* Bytes of the data file in use and of the map; for status. */
 void ledger_space(struct ledger *ledger, uint64_t *out_used_bytes, uint64_t *out_map_bytes);

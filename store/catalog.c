@@ -1,0 +1,218 @@
+/*
+ * catalog.c - snapshots of accounts and groups, and the keys that were asked for.
+ */
+#include "store/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "store/keycache.h"
+#include "store/kv.h"
+#include "store/object.h"
+#include "store/secret.h"
+#include "store/snapshot.h"
+
+#define RETRY_MS 1000u /* after a failed load: one line in the log a second, not one a request */
+
+/*
+ * What the caller knows as a view: a snapshot of accounts and groups, which several views may
+ * share, and a cache of keys of its own. When the cache is full a new view with the same snapshot
+ * begins, so that no key moves while somebody may still look at it.
+ */
+struct view {
+    struct catalog_view view; /* first: the caller's pointer is this */
+    struct list link;
+    struct snapshot *snapshot;
+    struct keycache keys;
+};
+
+struct catalog {
+    struct kv *kv;
+    struct secret *secret;
+    struct catalog_hooks hooks;
+    struct view *current; /* NULL before the first load */
+    struct list views;    /* all that somebody holds */
+    uint64_t retry_ms;    /* no new load before; 0 = at once */
+    struct catalog_key scratch;
+};
+
+enum err
+catalog_open(const char *store_dir, uint64_t map_bytes, const struct catalog_hooks *hooks,
+             struct catalog **out)
+{
+    char why[SECRET_WHY_BYTES] = "";
+    *out = NULL;
+    struct catalog *catalog = calloc(1, sizeof(*catalog));
+    if (catalog == NULL) {
+        return ERR_IO;
+    }
+    list_init(&catalog->views);
+    if (hooks != NULL) {
+        catalog->hooks = *hooks;
+    }
+    enum err err = secret_load(store_dir, &catalog->secret, why);
+    if (err == ERR_OK) {
+        err = kv_open(store_dir, map_bytes, KV_READ, &catalog->kv);
+    }
+    if (err != ERR_OK) {
+        log_event(LOG_ERROR, "store", "call=open err=%s why=\"%s\"", err_name(err), why);
+        catalog_close(catalog);
+        return err;
+    }
+    *out = catalog;
+    return ERR_OK;
+}
+
+static struct view *
+view_of(struct catalog_view *view)
+{
+    return (struct view *)(void *)view;
+}
+
+static void
+free_view(struct view *view)
+{
+    list_remove(&view->link);
+    snapshot_drop(view->snapshot);
+    keycache_fini(&view->keys);
+    free(view);
+}
+
+void
+catalog_close(struct catalog *catalog)
+{
+    if (catalog == NULL) {
+        return;
+    }
+    while (!list_is_empty(&catalog->views)) {
+        free_view(LIST_OWNER(list_first(&catalog->views), struct view, link));
+    }
+    kv_close(catalog->kv);
+    secret_free(catalog->secret);
+    free(catalog);
+}
+
+void
+catalog_hold(struct catalog_view *view)
+{
+    CHECK(view->references > 0 && view->references < UINT32_MAX);
+    view->references++;
+}
+
+void
+catalog_drop(struct catalog *catalog, struct catalog_view *view)
+{
+    CHECK(view->references > 0);
+    CHECK(view_of(view) != catalog->current || view->references > 1);
+    view->references--;
+    if (view->references == 0) {
+        free_view(view_of(view));
+    }
+}
+
+/* The catalog's own reference moves from the old view to a new one with this snapshot. */
+static enum err
+begin_view(struct catalog *catalog, uint64_t version, struct snapshot *snapshot)
+{
+    struct view *view = calloc(1, sizeof(*view));
+    if (view == NULL || keycache_init(&view->keys) != ERR_OK) {
+        free(view);
+        return ERR_IO;
+    }
+    snapshot_hold(snapshot);
+    view->snapshot = snapshot;
+    view->view = (struct catalog_view){
+        .version = version,
+        .references = 1,
+        .accounts = snapshot->accounts,
+        .account_count = snapshot->account_count,
+        .groups = snapshot->groups,
+        .group_count = snapshot->group_count,
+    };
+    list_push_tail(&catalog->views, &view->link);
+    struct view *old = catalog->current;
+    catalog->current = view;
+    if (old != NULL) {
+        catalog_drop(catalog, &old->view);
+    }
+    return ERR_OK;
+}
+
+static enum err
+load_view(struct catalog *catalog, uint64_t version)
+{
+    struct snapshot *snapshot = NULL;
+    enum err err = snapshot_load(catalog->kv, catalog->secret, &catalog->hooks, &snapshot);
+    if (err == ERR_OK) {
+        err = begin_view(catalog, version, snapshot);
+        snapshot_drop(snapshot);
+    }
+    if (err != ERR_OK) {
+        log_event(LOG_ERROR, "store", "call=view version=%llu err=%s", (unsigned long long)version,
+                  err_name(err));
+    }
+    return err;
+}
+
+enum err
+catalog_view(struct catalog *catalog, uint64_t version, struct catalog_view **out)
+{
+    struct view *current = catalog->current;
+    enum err err = ERR_OK;
+    if (current == NULL || current->view.version != version) {
+        uint64_t now_ms = clock_now_ms();
+        err = ERR_IO;
+        if (now_ms >= catalog->retry_ms) {
+            err = load_view(catalog, version);
+            catalog->retry_ms = err == ERR_OK ? 0 : now_ms + RETRY_MS;
+        }
+    } else if (keycache_is_full(&current->keys)) {
+        err = begin_view(catalog, version, current->snapshot);
+    }
+    *out = catalog->current == NULL ? NULL : &catalog->current->view;
+    return err;
+}
+
+/* A key and its user in one read transaction; both are decoded into the scratch place. */
+static enum err
+read_key(struct catalog *catalog, const struct digest *digest)
+{
+    struct catalog_key *key = &catalog->scratch;
+    struct kv_txn *txn = NULL;
+    enum err err = kv_begin(catalog->kv, &txn);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = object_find_key(txn, digest, &key->key);
+    if (err == ERR_OK) {
+        err = object_get(txn, MODEL_USER, key->key.user_id, &key->user);
+    }
+    kv_end(txn);
+    return err;
+}
+
+enum err
+catalog_key(struct catalog *catalog, const struct digest *digest, const struct catalog_key **out)
+{
+    struct view *view = catalog->current;
+    *out = NULL;
+    if (view == NULL) {
+        return ERR_IO;
+    }
+    *out = keycache_find(&view->keys, digest);
+    if (*out != NULL) {
+        return ERR_OK;
+    }
+    enum err err = read_key(catalog, digest);
+    if (err != ERR_OK) {
+        return err;
+    }
+    catalog->scratch.group = snapshot_find_group(view->snapshot, catalog->scratch.key.group_id);
+    *out = keycache_add(&view->keys, &catalog->scratch);
+    return *out == NULL ? ERR_FULL : ERR_OK;
+}

@@ -1,7 +1,7 @@
 /*
  * client.h - our side of a provider: one connection, one request at a time.
  *
- *   IDLE <-keep- | CONNECT -> PROXY? -> TLS? -> READY -client_send-> SEND -> HEAD -> BODY -> END -> READY | closed
+ *   CONNECT -> PROXY? -> TLS? -> READY -client_send-> SEND -> HEAD -> BODY -on_end-> READY | CLOSED
  *
  * The body of a request is sent from the caller's spans without a copy. An answer's head is
  * collected bounded and parsed; body bytes are handed over as spans of a scratch buffer shared by
@@ -20,11 +20,11 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "base/arena.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include "http/answer.h"
 #include "http/conn.h"
 #include "http/parser.h"
 #include "http/tls.h"
@@ -32,6 +32,7 @@
 struct client;
 
 #define CLIENT_WHY_BYTES 160
+#define CLIENT_READ_BYTES 65536u /* the scratch buffer: one read of an answer */
 
 /* X(name, text) */
 #define CLIENT_STATE_ROWS(X)                                                                       \
@@ -53,13 +54,16 @@ enum client_state {
 struct client_hooks {
     /* Connected, proxied and encrypted as wanted: client_send may be called. */
     void (*on_ready)(struct client *client);
-    /* A final answer's head; spans live until on_end or client_close (client->arena). */
+    /* A final answer's head; spans live until on_end, on_fail or client_close. */
     void (*on_head)(struct client *client, const struct parser_head *head);
-    /* Body bytes in order, unframed. `bytes` is valid during the call only. */
+    /* Body bytes in order, unframed. `bytes` is valid during the call only. What one read brought
+     * (at most CLIENT_READ_BYTES) is handed over also when client_pause is called meanwhile. */
     void (*on_body)(struct client *client, struct str bytes);
-    /* All bytes that one turn's reads brought were handed over: the place to flush to the other side. */
+    /* All bytes that one turn's reads brought were handed over: the place to flush to the other side.
+     * Not called behind on_end. */
     void (*on_turn)(struct client *client);
-    /* The answer is whole. can_keep: the connection may serve another request. */
+    /* The answer is whole. can_keep: the connection may serve another request (client_send may be
+     * called here); else it is closed already. */
     void (*on_end)(struct client *client, bool can_keep);
     /*
      * It failed in `client->state` (as it was); err and client->why tell. ERR_EOF/ERR_GONE in HEAD
@@ -79,21 +83,16 @@ struct client_proxy {
 };
 
 struct client {
-    struct conn conn;
+    struct conn conn;          /* conn.tls is there from the TLS handshake on (tls_session_save) */
     enum client_state state;
     const struct client_hooks *hooks;
-    struct arena arena;        /* the answer's head */
-    struct parser_head head;
-    struct parser_chunked chunked;
-    uint64_t body_left;        /* PARSER_LENGTH */
+    struct answer answer;      /* its head: answer.head */
     uint64_t answer_bytes;     /* of the current answer, on the wire */
     uint32_t requests;         /* sent over this connection */
-    uint32_t interims;
     bool is_paused;
-    bool of_head;              /* the request was HEAD */
     bool tls_was_resumed;
     char why[CLIENT_WHY_BYTES]; /* for the log and account test: "certificate has expired" */
-    struct client_send *send;  /* private: what is being sent */
+    struct client_work *work;  /* private: what is being connected or sent */
     struct list idle_link;     /* origin.c's, while kept */
     void *owner;
     uint64_t origin_key;       /* origin.c's */
@@ -103,7 +102,9 @@ struct client {
 /*
  * Starts connecting to one address. `tls`: NULL for plain; taken over (also on failure). The proxy
  * spans need to live until on_ready. on_ready or on_fail follows, never from inside this call.
- * Memory of *client is the caller's (from a pool) and must stay until closed.
+ * Memory of *client is the caller's (from a pool, zeroed before its first use) and must stay until
+ * closed; owner, idle_link, origin_key and idle_since_ms are not touched.
+ * Not ERR_OK: no hook follows, client->why tells; ERR_REFUSED: the network's word, else our own.
  */
 MUST_CHECK enum err client_open(struct client *client, struct loop *loop,
                                 const struct sockaddr *address, socklen_t address_bytes,

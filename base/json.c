@@ -133,6 +133,14 @@ json_read(struct str text, struct json_value *out, struct json_error *error)
 }
 
 enum err
+json_prefix(struct str text, struct json_value *out)
+{
+    struct jsonscan s;
+    jsonscan_init(&s, text);
+    return read_value(&s, out) ? ERR_OK : ERR_BAD;
+}
+
+enum err
 json_parse(struct str text, struct arena *arena, struct json_doc *out, struct json_error *error)
 {
     struct jsonscan counting;

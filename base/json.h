@@ -1,8 +1,8 @@
 /*
  * json.h - JSON as spans of the caller's bytes: nothing is copied, numbers keep their spelling.
  *
- * Two ways to read, one strict RFC 8259 grammar (UTF-8 checked, depth <= JSON_DEPTH_MAX, raw control
- * bytes refused, lone surrogate escapes passed as they are because real clients send them):
+ * Two ways to read, one strict RFC 8259 grammar (UTF-8 checked, depth <= JSON_DEPTH_MAX, raw
+ * control bytes refused, lone surrogate escapes passed as they are because real clients send them):
  *   json_scan   validates the whole text and reports the members of the top-level object, without a
  *               tree and without memory: the hot path (SSE2 skips strings);
  *   json_parse  makes a flat array of 16-byte nodes in an arena, for admin records and small parts.
@@ -21,12 +21,20 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
+};
 
 /* One value as it stands in the text: a string's span includes its quotes. */
 struct json_value {
     enum json_kind kind;
-    bool is_escaped;  /* string: holds a backslash */
+    bool is_escaped; /* string: holds a backslash */
     struct str raw;
 };
 
@@ -39,7 +47,8 @@ struct json_member {
     size_t value_offset; /* of the value's first byte, from the start of the text */
 };
 
-/* Return false to stop the scan early (the rest is then not validated; json_scan returns ERR_OK). */
+/* Return false to stop the scan early (the rest is then not validated; json_scan returns ERR_OK).
+ */
 typedef bool (*json_member_fn)(void *context, const struct json_member *member);
 
 /* Where and why a text is refused. */
@@ -56,11 +65,11 @@ MUST_CHECK enum err json_scan(struct str text, json_member_fn on_member, void *c
                               enum json_kind *kind, struct json_error *error);
 
 /* The members of an object value found before (its raw text is already validated). */
-MUST_CHECK enum err json_scan_object(struct json_value object, json_member_fn on_member,
-                                     void *context);
+MUST_CHECK enum err
+json_scan_object(struct json_value object, json_member_fn on_member, void *context);
 /* The elements of an array value; name is empty in what on_member gets. */
-MUST_CHECK enum err json_scan_array(struct json_value array, json_member_fn on_member,
-                                    void *context);
+MUST_CHECK enum err
+json_scan_array(struct json_value array, json_member_fn on_member, void *context);
 
 /* First member of this (decoded) name; false when there is none or `object` is no object. */
 bool json_get(struct json_value object, struct str name, struct json_value *out);
@@ -69,6 +78,9 @@ bool json_get_path(struct json_value object, struct str dotted, struct json_valu
 
 /* The whole text as a value after validating it. */
 MUST_CHECK enum err json_read(struct str text, struct json_value *out, struct json_error *error);
+
+/* The value that a text begins with, whatever stands behind it. ERR_BAD: none, or it is cut off. */
+MUST_CHECK enum err json_prefix(struct str text, struct json_value *out);
 
 /* A string's content: unescaped into the arena only when it must be. ERR_BAD: no string.
  * Lone surrogates become U+FFFD. */
@@ -97,8 +109,8 @@ MUST_CHECK enum err json_bool(struct json_value value, bool *out);
 struct json_node {
     uint32_t offset; /* of the value in the text; for a member: of its name's content */
     uint32_t length;
-    uint32_t next;   /* index of the node after this subtree */
-    uint32_t flags;  /* kind in the low 3 bits, escaped bit, is-name bit */
+    uint32_t next;  /* index of the node after this subtree */
+    uint32_t flags; /* kind in the low 3 bits, escaped bit, is-name bit */
 };
 
 enum { JSON_NODE_KIND = 7, JSON_NODE_ESCAPED = 8, JSON_NODE_NAME = 16 };
@@ -110,8 +122,8 @@ struct json_doc {
 };
 
 /* At most JSON_NODES_MAX nodes: ERR_FULL. text.len < 4 GiB. */
-MUST_CHECK enum err json_parse(struct str text, struct arena *arena, struct json_doc *out,
-                               struct json_error *error);
+MUST_CHECK enum err
+json_parse(struct str text, struct arena *arena, struct json_doc *out, struct json_error *error);
 /* A name comes as the string it stands as, quotes included. */
 struct json_value json_at(const struct json_doc *doc, uint32_t node);
 

@@ -60,7 +60,7 @@ look_at_block(const char *at)
 #endif
 
 uint64_t
-estimate_tokens(struct str text)
+estimate_quarters(struct str text)
 {
     uint64_t ascii = 0;
     uint64_t leads = 0;
@@ -83,5 +83,11 @@ estimate_tokens(struct str text)
         leads += (unsigned char)text.data[at] >= 0xc0;
     }
     /* A quarter token an ASCII byte, one and a half another character. */
-    return (ascii + 6 * leads + 3) / 4;
+    return ascii + 6 * leads;
+}
+
+uint64_t
+estimate_tokens(struct str text)
+{
+    return (estimate_quarters(text) + 3) / 4;
 }

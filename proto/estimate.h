@@ -17,4 +17,7 @@
 
 uint64_t estimate_tokens(struct str text);
 
+/* The same in quarters of a token, so that many short texts can be added up without rounding. */
+uint64_t estimate_quarters(struct str text);
+
 #endif

@@ -75,14 +75,20 @@ enum usage_event {
     USAGE_EVENT_CONTENT = 32 /* a delta with content: the first one is the first token */
 };
 
+/* Gemini's counts as reported; chunks leave some out, so the last of each is kept. */
+struct usage_gemini {
+    uint64_t counts[6];
+    uint32_t known; /* a bit a count */
+};
+
 struct usage_stream {
     enum dialect dialect;
-    struct usage usage;       /* so far */
-    uint32_t seen;            /* all bits that events had so far */
-    uint64_t events;          /* fed so far; also the next sequence_number of a responses stream */
-    uint64_t deltas;          /* events with content */
-    uint64_t delta_bytes;     /* of their data */
-    uint32_t delta_bytes_min; /* the smallest one's: what is not text in each */
+    struct usage usage;     /* so far */
+    uint32_t seen;          /* all bits that events had so far */
+    uint64_t events;        /* fed so far; also the next sequence_number of a responses stream */
+    uint64_t deltas;        /* events with content */
+    uint64_t text_quarters; /* estimated quarter tokens of the text in them */
+    struct usage_gemini gemini;
     char response_id[USAGE_ID_BYTES]; /* responses only; "" = not seen */
 };
 
@@ -100,7 +106,7 @@ uint32_t usage_event(struct usage_stream *stream, struct str name, struct str da
  */
 void usage_finish(struct usage_stream *stream, uint64_t input_tokens, bool is_complete);
 
-/* The same for a whole answer without a report: output estimated from its text bytes. */
+/* The same for a whole answer without a report: output estimated from the texts in it. */
 void usage_estimate(struct usage *usage, uint64_t input_tokens, struct str body);
 
 const char *usage_source_name(enum usage_source source);

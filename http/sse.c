@@ -1,0 +1,255 @@
+/*
+ * sse.c - finds where events end, then reads the lines of one that is whole.
+ *
+ * Two passes with memchr: over the feed for the empty line that ends an event, and over the event
+ * for its fields. Both know three line ends: LF, CRLF and CR. A CR ends its line at once, so that
+ * an event is never held back; an LF that comes right after it, be it in the next feed, is its
+ * second half.
+ */
+#include "http/sse.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+
+enum sse_line_state {
+    SSE_LINE_START,    /* nothing stands on this line yet */
+    SSE_LINE_INSIDE,   /* something does */
+    SSE_LINE_AFTER_CR, /* as START; an LF here belongs to the CR at the end of the last feed */
+};
+
+#define SSE_BOM "\xef\xbb\xbf"
+
+void
+sse_init(struct sse *sse)
+{
+    *sse = (struct sse){ .line_state = SSE_LINE_START };
+    buf_init(&sse->kept, SSE_KEPT_BYTES_MAX);
+}
+
+void
+sse_fini(struct sse *sse)
+{
+    buf_fini(&sse->kept);
+}
+
+bool
+sse_is_inside(const struct sse *sse)
+{
+    return sse->is_overlong || buf_len(&sse->kept) > 0;
+}
+
+/* --- the fields of one event --- */
+
+/* Cuts one line without its end off `rest`. The last line may lack its end. */
+static struct str
+sse_cut_line(struct str *rest)
+{
+    const char *lf = memchr(rest->data, '\n', rest->len);
+    size_t len = lf == NULL ? rest->len : (size_t)(lf - rest->data);
+    const char *cr = memchr(rest->data, '\r', len);
+    size_t end_bytes = lf == NULL ? 0 : 1;
+    if (cr != NULL) {
+        /* "\r\n" is one end, "\r" followed by anything else another. */
+        end_bytes = lf != NULL && cr + 1 == lf ? 2 : 1;
+        len = (size_t)(cr - rest->data);
+    }
+    struct str line = { rest->data, len };
+    *rest = str_skip(*rest, len + end_bytes);
+    return line;
+}
+
+/* The value of a line "name: value"; NULL data when it is another field. */
+static struct str
+sse_value(struct str line, struct str name)
+{
+    if (!str_starts(line, name)) {
+        return str_make(NULL, 0);
+    }
+    struct str value = { line.data + name.len, line.len - name.len };
+    if (value.len == 0) {
+        return value; /* a name alone has an empty value */
+    }
+    if (value.data[0] != ':') {
+        return str_make(NULL, 0);
+    }
+    value = str_make(value.data + 1, value.len - 1);
+    return value.len > 0 && value.data[0] == ' ' ? str_make(value.data + 1, value.len - 1) : value;
+}
+
+/* Further data lines are seldom: they are put together in memory of their own. */
+static enum err
+sse_join(struct buf *joined, struct str first, struct str next)
+{
+    enum err err = joined->data == NULL ? buf_append(joined, first) : ERR_OK;
+    if (err == ERR_OK) {
+        err = buf_append(joined, STR("\n"));
+    }
+    return err == ERR_OK ? buf_append(joined, next) : err;
+}
+
+/* true: it has data. */
+static bool
+sse_read_fields(struct str raw, struct sse_event *event, struct buf *joined)
+{
+    bool has_data = false;
+    while (raw.len > 0) {
+        struct str line = sse_cut_line(&raw);
+        struct str value = sse_value(line, STR("data"));
+        if (value.data != NULL) {
+            if (!has_data) {
+                event->data = value;
+            } else if (sse_join(joined, event->data, value) != ERR_OK) {
+                event->is_cut = true;
+            } else {
+                event->data = buf_str(joined);
+            }
+            has_data = true;
+            continue;
+        }
+        value = sse_value(line, STR("event"));
+        if (value.data != NULL) {
+            event->name = value;
+        }
+    }
+    return has_data;
+}
+
+static void
+sse_report(struct sse *sse, struct str raw, size_t end, bool only_with_data, sse_fn on_event,
+           void *context)
+{
+    struct sse_event event = { .raw = raw, .end = end };
+    struct buf joined;
+    buf_init(&joined, SSE_KEPT_BYTES_MAX);
+    struct str fields = raw;
+    if (!sse->is_started && str_starts(raw, STR(SSE_BOM))) {
+        fields = str_skip(raw, sizeof(SSE_BOM) - 1);
+    }
+    sse->is_started = true;
+    bool has_data = sse_read_fields(fields, &event, &joined);
+    event.is_comment = !has_data && event.name.len == 0;
+    if (event.is_cut) {
+        event.data = str_make(NULL, 0);
+    }
+    if (has_data || !only_with_data) {
+        on_event(context, &event);
+    }
+    buf_fini(&joined);
+}
+
+static void
+sse_report_overlong(struct sse *sse, size_t end, sse_fn on_event, void *context)
+{
+    sse->is_started = true;
+    sse->is_overlong = false;
+    const struct sse_event event = { .is_cut = true, .end = end };
+    on_event(context, &event);
+}
+
+/* --- where events end --- */
+
+/*
+ * Length of the line end at `at`, which is LF or CR. A CR at the very end of the feed leaves open
+ * whether an LF follows.
+ */
+static size_t
+sse_line_end(struct sse *sse, struct str bytes, size_t at)
+{
+    sse->line_state = SSE_LINE_START;
+    if (bytes.data[at] == '\n') {
+        return 1;
+    }
+    if (at + 1 == bytes.len) {
+        sse->line_state = SSE_LINE_AFTER_CR;
+        return 1;
+    }
+    return bytes.data[at + 1] == '\n' ? 2 : 1;
+}
+
+/* Offset behind the next empty line from `at` on; 0: none ends in here. */
+static size_t
+sse_find_end(struct sse *sse, struct str bytes, size_t at)
+{
+    while (at < bytes.len) {
+        if (bytes.data[at] == '\n' || bytes.data[at] == '\r') {
+            bool is_empty_line = sse->line_state == SSE_LINE_START;
+            at += sse_line_end(sse, bytes, at);
+            if (is_empty_line) {
+                return at;
+            }
+            continue;
+        }
+        sse->line_state = SSE_LINE_INSIDE;
+        const char *lf = memchr(bytes.data + at, '\n', bytes.len - at);
+        size_t end = lf == NULL ? bytes.len : (size_t)(lf - bytes.data);
+        const char *cr = memchr(bytes.data + at, '\r', end - at);
+        at = cr == NULL ? end : (size_t)(cr - bytes.data);
+    }
+    return 0;
+}
+
+/* Keeps a part of an event, or gives up keeping it. */
+static void
+sse_keep(struct sse *sse, struct str part)
+{
+    if (part.len == 0 || sse->is_overlong) {
+        return;
+    }
+    if (buf_append(&sse->kept, part) != ERR_OK) {
+        sse->is_overlong = true;
+        buf_clear(&sse->kept);
+        buf_shrink(&sse->kept);
+    }
+}
+
+/* `part` is the event's end, and all of it unless something is kept. */
+static void
+sse_end_event(struct sse *sse, struct str part, size_t end, sse_fn on_event, void *context)
+{
+    bool is_whole = buf_len(&sse->kept) == 0 && part.len <= SSE_KEPT_BYTES_MAX;
+    if (!is_whole) {
+        sse_keep(sse, part);
+    }
+    if (sse->is_overlong) {
+        sse_report_overlong(sse, end, on_event, context);
+        return;
+    }
+    sse_report(sse, is_whole ? part : buf_str(&sse->kept), end, false, on_event, context);
+    buf_clear(&sse->kept);
+    buf_shrink(&sse->kept);
+}
+
+void
+sse_feed(struct sse *sse, struct str bytes, sse_fn on_event, void *context)
+{
+    size_t at = 0;
+    size_t start = 0;
+    if (sse->line_state == SSE_LINE_AFTER_CR && bytes.len > 0) {
+        sse->line_state = SSE_LINE_START;
+        if (bytes.data[0] == '\n') {
+            at = 1;
+            /* Between two events it belongs to neither. */
+            start = sse_is_inside(sse) ? 0 : 1;
+        }
+    }
+    size_t end;
+    while ((end = sse_find_end(sse, bytes, at)) != 0) {
+        sse_end_event(sse, str_make(bytes.data + start, end - start), end, on_event, context);
+        at = end;
+        start = end;
+    }
+    sse_keep(sse, str_skip(bytes, start));
+}
+
+void
+sse_finish(struct sse *sse, sse_fn on_event, void *context)
+{
+    if (sse->is_overlong) {
+        sse_report_overlong(sse, 0, on_event, context);
+    } else if (buf_len(&sse->kept) > 0) {
+        sse_report(sse, buf_str(&sse->kept), 0, true, on_event, context);
+    }
+    buf_clear(&sse->kept);
+    buf_shrink(&sse->kept);
+    sse->line_state = SSE_LINE_START;
+}

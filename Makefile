@@ -177,10 +177,10 @@ fuzzers: $(FUZZERS)
 all: ## build the gateway, its CLI and the fake provider (installs missing packages first)
 	@tests/deps.sh run
 	$(again) programs
-run: ## build, start in the foreground with data in ./data, print a key and lines to paste
+run: ## build, start with data in ./data, print a key and lines to paste (RUN=arguments)
 	@tests/deps.sh run
 	$(again) programs
-	@exec sh master/quickstart.sh $(B)
+	@exec sh master/quickstart.sh $(B) $(RUN)
 install-deps: ## install all packages for running, testing and measuring
 	@tests/deps.sh run test bench
 install: programs ## install programs, man pages, example configuration, systemd unit (PREFIX, DESTDIR)

@@ -34,7 +34,11 @@ signals_open(int *out_fd)
     sigaddset(&mask, SIGCHLD);
     int result = sigprocmask(SIG_SETMASK, &mask, NULL);
     CHECK(result == 0);
-    /* A CHLD ignored by whoever started us would hide every death. */
+    /* Whoever started us may have ignored some: a shell does it for what it puts in the background,
+     * and an ignored CHLD would hide every death. */
+    restore(SIGTERM);
+    restore(SIGINT);
+    restore(SIGHUP);
     restore(SIGCHLD);
     ignore(SIGPIPE);
     int fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -15,9 +15,10 @@
 #include "shm/ring.h"
 #include "shm/wake.h"
 
-#define TICK_MS 1000u    /* heartbeats are judged this often */
-#define TICK_BUSY_MS 50u /* while children start, end or wait for a retry */
-#define EXIT_NO_START 2  /* heritage.h: a child that could not start */
+#define TICK_MS 1000u      /* heartbeats are judged this often */
+#define TICK_BUSY_MS 50u   /* while children start, end or wait for a retry */
+#define STOP_TWICE_MS 500u /* a second wish to stop counts only after this */
+#define EXIT_NO_START 2    /* heritage.h: a child that could not start */
 #define LOOP_IOS 4u
 #define LOOP_TIMERS 2u
 
@@ -179,11 +180,15 @@ static void
 begin_stop(struct supervise *supervise, const char *why)
 {
     if (supervise->stage == SUPERVISE_DRAINING || supervise->stage == SUPERVISE_CLOSING) {
-        log_event(LOG_WARN, "stop", "why=%s how=at-once", why);
-        hurry(supervise);
+        /* A terminal's Ctrl-C comes to us and to who started us, who passes it on: one wish. */
+        if (clock_now_ms() - supervise->stop_ms >= STOP_TWICE_MS) {
+            log_event(LOG_WARN, "stop", "why=%s how=at-once", why);
+            hurry(supervise);
+        }
         return;
     }
     supervise->stage = SUPERVISE_DRAINING;
+    supervise->stop_ms = clock_now_ms();
     log_event(LOG_INFO, "stop", "why=%s grace_ms=%u", why,
               supervise->ground.config->master.grace_ms);
     notify_stopping();

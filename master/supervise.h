@@ -52,6 +52,7 @@ struct supervise {
     struct process_ground ground;
     struct reload_source source;
     enum supervise_stage stage;
+    uint64_t stop_ms;       /* when the stop was asked for; 0 = it was not */
     bool has_failed;        /* a child could not start: the exit code says so */
     bool is_reload_pending; /* asked for while the last generation still drains */
     struct supervise_child children[SUPERVISE_CHILDREN];

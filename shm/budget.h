@@ -28,7 +28,8 @@
 #include "shm/segment.h"
 
 struct budget_settled {
-    _Atomic uint64_t tokens; /* [recorder] */
+    _Atomic uint64_t tokens;  /* [recorder] */
+    _Atomic uint64_t is_used; /* [hint] 1 once somebody reserved here; saves reading unused pages */
 };
 
 struct budget_charge {

@@ -57,9 +57,10 @@ enum health_reason {
 #define HEALTH_REASONS 13u
 
 #define HEALTH_RETRY_AFTER_MS_MAX \
-    3600000u                    /* a provider that says more is asked again after an hour */
-#define HEALTH_PROBE_MS 130000u /* a probe's claim: longer than a request may wait for an answer \
-                                 */
+    3600000u /* a provider that says more is asked again after an hour */
+#define HEALTH_PROBE_MS                                                      \
+    130000u /* a probe's claim: longer than a request may wait for an answer \
+             */
 
 struct health {
     _Atomic uint64_t account_id;    /* 0 = nobody's [recorder] */

@@ -10,7 +10,7 @@
  * taken by nobody.
  *
  * If the recorder dies: its successor calls job_reborn(); what is RUNNING is dropped when DONE.
- * If the keeper dies: the recorder calls job_keeper_died() when it sweeps the keeper's slot.
+ * If the keeper dies: slot_sweep() of its slot ends what it was RUNNING.
  * Runs in: recorder, keeper.
  */
 #ifndef SHM_JOB_H
@@ -43,7 +43,7 @@ enum job_state {
 #define JOB_BIT(name) (1u << JOB_##name)
 
 struct job_cell {
-    _Atomic uint32_t state;
+    _Atomic uint32_t word; /* enum job_state | (keeper's slot + 1) << 8 while RUNNING */
     uint32_t is_abandoned; /* the recorder does not wait for it any more [recorder] */
     _Atomic uint64_t number;
     uint64_t account_id;             /* [recorder while EMPTY] */
@@ -67,8 +67,8 @@ void job_cancel(struct segment *segment, uint32_t job);
 void job_reborn(struct segment *segment);
 void job_tidy(struct segment *segment);
 
-/* Recorder: the keeper is dead; what it was RUNNING is DONE with {"ok":false,...}. */
-void job_keeper_died(struct segment *segment);
+/* Recorder, from slot_sweep(): what the keeper in this slot was RUNNING is DONE, and failed. */
+void job_keeper_died(struct segment *segment, uint32_t keeper_slot);
 
 struct job_view {
     uint32_t job;
@@ -77,7 +77,7 @@ struct job_view {
     char options[JOB_OPTIONS_BYTES];
 };
 /* Keeper: takes the next ASKED job. False: none. */
-bool job_start(struct segment *segment, struct job_view *out);
+bool job_start(struct segment *segment, uint32_t keeper_slot, struct job_view *out);
 
 /* Keeper: cut to JOB_TEXT_BYTES - 1 (a cut one is no JSON: keep below). Wakes the recorder. */
 void job_finish(struct segment *segment, uint32_t job, struct str result);

@@ -55,7 +55,8 @@ void ring_unreserve(struct ring_local *local, uint32_t count);
 /* The sequence the next push will get. */
 uint64_t ring_next(const struct segment *segment, uint32_t slot);
 
-/* Uses one reservation. Wakes the recorder. Returns the record's sequence. */
+/* Uses one reservation. Wakes the recorder when the ring was empty. Returns the record's sequence.
+ */
 uint64_t ring_push(struct ring_local *local, const void *record);
 
 /*
@@ -65,7 +66,8 @@ uint64_t ring_push(struct ring_local *local, const void *record);
 void ring_peek(struct segment *segment, uint32_t slot, const void **out_records,
                uint32_t *out_count, uint64_t *out_sequence);
 
-/* All before `sequence` are in the store. Lower than now: nothing happens. */
+/* All before `sequence` are in the store. Lower than now: nothing happens. Afterwards peek once
+ * more: a push into a ring that is not empty wakes nobody. */
 void ring_free_to(struct segment *segment, uint32_t slot, uint64_t sequence);
 
 uint64_t ring_head(const struct segment *segment, uint32_t slot);

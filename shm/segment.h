@@ -80,9 +80,11 @@ struct segment_head {
 struct segment {
     unsigned char *base;
     size_t bytes;
-    int fd; /* held open: carries the lock that says "in use" */
+    int fd;          /* held open: carries the lock that says "in use" */
+    bool is_adopted; /* nobody of that run is alive */
     const struct segment_head *head;
-    uint32_t slots; /* copies of the head's sizes, which no stray write can change */
+    uint32_t slots;  /* copies of the head's sizes, which no stray write can change */
+    uint32_t stride; /* slots rounded up, so that each row of 16-byte cells begins on a line */
     uint32_t leases;
     uint32_t gates;
     uint32_t ring_cells;
@@ -100,8 +102,8 @@ struct segment {
     struct job_cell *job_cells;            /* [JOBS_MAX] */
     struct health *health_rows;            /* [accounts] */
     struct gate_key *gate_keys;            /* [gates] */
-    struct gate_cell *gate_cells;          /* [gates][slots] */
-    struct window_cell *window_cells;      /* [gates][slots] */
+    struct gate_cell *gate_cells;          /* [gates][stride] */
+    struct window_cell *window_cells;      /* [gates][stride] */
     struct budget_settled *budget_settled; /* [gates] */
     struct budget_cell *budget_cells;      /* [gates][slots] */
     struct name_entry *name_entries;       /* [NAMES_MAX] */

@@ -57,6 +57,7 @@ struct slot {
     _Atomic uint32_t life;         /* how often this slot was assigned [master] */
     _Atomic uint64_t started_ms;   /* wall [child, in enter] */
     _Atomic uint64_t heartbeat_ms; /* monotonic [child] */
+    _Atomic uint32_t lease_high;   /* leases at and above were never used: not even read [child] */
     _Atomic uint32_t ends_wanted;  /* [hint] admin wants a request of ours to end (lease.h) */
     char crash[CRASH_TEXT_BYTES];  /* last words [child, once]; stays until assigned again */
 } __attribute__((aligned(64)));

@@ -1,0 +1,123 @@
+/*
+ * fault.c - see fault.h. Empty unless the build asks for faults.
+ *
+ * Runs in: every process of a test build.
+ */
+#include "base/fault.h"
+
+/* A translation unit must declare something, also in a release. */
+extern int fault_unused;
+
+#ifdef FAULTS_ON
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FAULT_SPEC_BYTES 1024u
+#define FAULT_POINTS_MAX 16u
+#define FAULT_NAME_BYTES 64u
+
+enum fault_act { FAULT_ABORT, FAULT_KILL, FAULT_SLEEP };
+
+struct fault_plan {
+    char name[FAULT_NAME_BYTES];
+    enum fault_act act;
+    unsigned long left; /* passages until it acts; 0 = done */
+    unsigned long sleep_ms;
+};
+
+static struct fault_plan fault_plans[FAULT_POINTS_MAX];
+static uint32_t fault_count;
+static bool fault_is_read;
+
+/* "name[:nth]=act"; a part that says nothing sensible ends the test run loudly. */
+static void
+plan_parse(struct fault_plan *plan, char *part)
+{
+    char *act = strchr(part, '=');
+    if (act == NULL || act == part) {
+        abort();
+    }
+    *act++ = '\0';
+    plan->left = 1;
+    char *nth = strchr(part, ':');
+    if (nth != NULL) {
+        *nth++ = '\0';
+        plan->left = strtoul(nth, NULL, 10);
+    }
+    if (strlen(part) >= FAULT_NAME_BYTES) {
+        abort();
+    }
+    strcpy(plan->name, part);
+    if (strcmp(act, "abort") == 0) {
+        plan->act = FAULT_ABORT;
+    } else if (strcmp(act, "kill") == 0) {
+        plan->act = FAULT_KILL;
+    } else if (strncmp(act, "sleep", 5) == 0) {
+        plan->act = FAULT_SLEEP;
+        plan->sleep_ms = strtoul(act + 5, NULL, 10);
+    } else {
+        abort();
+    }
+}
+
+void
+fault_set(const char *spec)
+{
+    fault_is_read = true;
+    fault_count = 0;
+    if (spec == NULL) {
+        return;
+    }
+    char copy[FAULT_SPEC_BYTES];
+    if (strlen(spec) >= sizeof copy) {
+        abort();
+    }
+    strcpy(copy, spec);
+    char *rest = NULL;
+    for (char *part = strtok_r(copy, ",", &rest); part != NULL; part = strtok_r(NULL, ",", &rest)) {
+        if (fault_count == FAULT_POINTS_MAX) {
+            abort();
+        }
+        plan_parse(&fault_plans[fault_count++], part);
+    }
+}
+
+static void
+plan_act(const struct fault_plan *plan)
+{
+    switch (plan->act) {
+    case FAULT_ABORT:
+        abort();
+    case FAULT_KILL:
+        kill(getpid(), SIGKILL);
+        break;
+    case FAULT_SLEEP: {
+        struct timespec time = { (time_t)(plan->sleep_ms / 1000u),
+                                 (long)(plan->sleep_ms % 1000u) * 1000000L };
+        nanosleep(&time, NULL);
+        break;
+    }
+    }
+}
+
+void
+fault_point(const char *name)
+{
+    if (!fault_is_read) {
+        fault_set(getenv("SUB2API_FAULT"));
+    }
+    for (uint32_t i = 0; i < fault_count; i++) {
+        struct fault_plan *plan = &fault_plans[i];
+        if (plan->left > 0 && strcmp(plan->name, name) == 0 && --plan->left == 0) {
+            plan_act(plan);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,585 @@
+/*
+ * gate.c - see gate.h.
+ *
+ * Steps are named as in the model (tests/model/gate.pml): ADD, SUM, BACK, BACKWAKE, PUBLISH,
+ * SECOND, TURN, BATON, SUB, GIVEWAKE, LEAVE, LEAVEWAKE, CLEAR. All of them are sequentially
+ * consistent: the argument "either the giver sees the head or the waiter sees the room" is about
+ * two words.
+ *
+ * Runs in: worker, keeper, recorder (sweep).
+ */
+#include "shm/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/hash.h"
+#include "shm/wake.h"
+
+#define GATE_ID_BITS 56u
+#define GATE_PROBES_MAX 256u /* a run this long means a table that is as good as full */
+#define GATE_TRIES 8u        /* of a newcomer that collides with others on the last places */
+#define GATE_CLASSES_MAX 8u  /* classes of waiters that one pass remembers as failed */
+
+static struct gate_cell *
+cell_of(const struct segment *segment, uint32_t gate, uint32_t slot)
+{
+    CHECK(gate < segment->gates && slot < segment->slots);
+    return &segment->gate_cells[(size_t)gate * segment->stride + slot];
+}
+
+/* --- finding --- */
+
+static uint64_t
+key_word(enum gate_kind kind, uint64_t id)
+{
+    CHECK(kind > GATE_NONE && (uint32_t)kind < GATE_KINDS);
+    CHECK(id >> GATE_ID_BITS == 0);
+    return ((uint64_t)kind << GATE_ID_BITS) | id;
+}
+
+static enum err
+look_up(const struct segment *segment, uint64_t word, bool may_insert, uint32_t *out_gate)
+{
+    uint32_t mask = segment->gates - 1u;
+    uint32_t at = (uint32_t)hash_u64(&segment->hash_key, word) & mask;
+    uint32_t probes = segment->gates < GATE_PROBES_MAX ? segment->gates : GATE_PROBES_MAX;
+    for (uint32_t i = 0; i < probes; i++, at = (at + 1u) & mask) {
+        uint64_t there = atomic_load(&segment->gate_keys[at].word);
+        if (there == 0) {
+            if (!may_insert) {
+                return ERR_GONE;
+            }
+            /* Once and for ever; when another was quicker, `there` is what it wrote. */
+            if (atomic_compare_exchange_strong(&segment->gate_keys[at].word, &there, word)) {
+                there = word;
+            }
+        }
+        if (there == word) {
+            *out_gate = at;
+            return ERR_OK;
+        }
+    }
+    return may_insert ? ERR_FULL : ERR_GONE;
+}
+
+enum err
+gate_find(struct segment *segment, enum gate_kind kind, uint64_t id, uint32_t *out_gate)
+{
+    return look_up(segment, key_word(kind, id), true, out_gate);
+}
+
+enum err
+gate_peek(const struct segment *segment, enum gate_kind kind, uint64_t id, uint32_t *out_gate)
+{
+    return look_up(segment, key_word(kind, id), false, out_gate);
+}
+
+static bool
+is_pool(const struct segment *segment, uint32_t gate)
+{
+    return atomic_load_explicit(&segment->gate_keys[gate].word, memory_order_relaxed) >>
+               GATE_ID_BITS ==
+           GATE_POOL;
+}
+
+/* --- counting --- */
+
+uint32_t
+gate_held(const struct segment *segment, uint32_t gate)
+{
+    uint32_t sum = 0;
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        sum += atomic_load(&cell_of(segment, gate, slot)->held);
+    }
+    return sum;
+}
+
+static bool
+has_room(const struct segment *segment, uint32_t gate, uint32_t limit)
+{
+    return limit == 0 || gate_held(segment, gate) < limit;
+}
+
+/* The oldest head behind (after_ns, after_slot) in the order of arrival; its slot, or SLOT_NONE. */
+static uint32_t
+oldest_after(const struct segment *segment, uint32_t gate, uint64_t after_ns, uint32_t after_slot,
+             uint64_t *out_head_ns)
+{
+    uint32_t best = UINT32_MAX;
+    uint64_t best_ns = UINT64_MAX;
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        uint64_t head_ns = atomic_load(&cell_of(segment, gate, slot)->head_ns);
+        bool is_behind = head_ns > after_ns || (head_ns == after_ns && slot > after_slot);
+        if (head_ns != 0 && is_behind && head_ns < best_ns) {
+            best = slot;
+            best_ns = head_ns;
+        }
+    }
+    *out_head_ns = best_ns;
+    return best;
+}
+
+static void
+wake_oldest(struct segment *segment, uint32_t gate)
+{
+    uint64_t head_ns;
+    uint32_t slot = oldest_after(segment, gate, 0, 0, &head_ns);
+    wake_poke(segment, slot);
+}
+
+/* Does somebody of another process wait there who came before? 0: anybody. */
+static bool
+older_waits(const struct segment *segment, uint32_t gate, uint64_t arrived_ns, uint32_t except)
+{
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        uint64_t head_ns = atomic_load(&cell_of(segment, gate, slot)->head_ns);
+        if (head_ns != 0 && slot != except && (arrived_ns == 0 || head_ns < arrived_ns)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+gate_is_waited(const struct segment *segment, uint32_t gate, uint64_t arrived_ns)
+{
+    return older_waits(segment, gate, arrived_ns, UINT32_MAX);
+}
+
+/* The one place that decides. */
+static bool
+try_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit)
+{
+    struct gate_cell *mine = cell_of(segment, gate, slot);
+    atomic_fetch_add(&mine->held, 1); /* ADD */
+    FAULT("gate.after_add");
+    if (limit == 0 || gate_held(segment, gate) <= limit) { /* SUM */
+        return true;
+    }
+    atomic_fetch_sub(&mine->held, 1); /* BACK */
+    FAULT("gate.after_back");
+    if (has_room(segment, gate, limit)) {
+        wake_oldest(segment, gate); /* BACKWAKE: two collided, both must not sleep */
+    }
+    return false;
+}
+
+/* Colliding processes try again after different times. */
+static void
+step_aside(uint32_t slot, uint32_t tries)
+{
+    for (uint32_t i = 0; i < (slot + 1u) * (tries + 1u); i++) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#else
+        atomic_signal_fence(memory_order_seq_cst);
+#endif
+    }
+}
+
+enum err
+gate_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit,
+          uint64_t arrived_ns)
+{
+    for (uint32_t tries = 0; tries < GATE_TRIES; tries++) {
+        if (limit != 0 && gate_is_waited(segment, gate, arrived_ns)) {
+            return ERR_FULL;
+        }
+        if (try_take(segment, slot, gate, limit)) {
+            return ERR_OK;
+        }
+        if (!has_room(segment, gate, limit)) {
+            return ERR_FULL;
+        }
+        step_aside(slot, tries);
+    }
+    return ERR_FULL;
+}
+
+/* Pokes the oldest of each, the oldest of all first. Sorting by insertion: there are few. */
+static void
+wake_each(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count)
+{
+    uint64_t heads[GROUPS_PER_ACCOUNT_MAX + 1u];
+    uint32_t slots[GROUPS_PER_ACCOUNT_MAX + 1u];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i <= also_count; i++) {
+        uint32_t which = i == 0 ? gate : also[i - 1u];
+        if (which == GATE_INDEX_NONE) {
+            continue;
+        }
+        uint64_t head_ns;
+        uint32_t slot = oldest_after(segment, which, 0, 0, &head_ns);
+        if (slot == UINT32_MAX) {
+            continue;
+        }
+        uint32_t at = count++;
+        for (; at > 0 && heads[at - 1u] > head_ns; at--) {
+            heads[at] = heads[at - 1u];
+            slots[at] = slots[at - 1u];
+        }
+        heads[at] = head_ns;
+        slots[at] = slot;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        wake_poke(segment, slots[i]);
+    }
+}
+
+void
+gate_give(struct segment *segment, uint32_t slot, uint32_t gate, const uint32_t *also,
+          uint32_t also_count)
+{
+    CHECK(also_count <= GROUPS_PER_ACCOUNT_MAX);
+    struct gate_cell *mine = cell_of(segment, gate, slot);
+    CHECK(atomic_load(&mine->held) > 0);
+    atomic_fetch_sub(&mine->held, 1); /* SUB */
+    FAULT("gate.after_sub");
+    wake_each(segment, gate, also, also_count); /* GIVEWAKE */
+}
+
+/* --- waiting --- */
+
+enum err
+gate_init(struct gate_local *local, struct segment *segment, uint32_t slot)
+{
+    CHECK(slot < segment->slots);
+    memset(local, 0, sizeof *local);
+    local->segment = segment;
+    local->slot = slot;
+    list_init(&local->busy);
+    local->queues = calloc(segment->gates, sizeof *local->queues);
+    return local->queues == NULL ? ERR_FULL : ERR_OK;
+}
+
+void
+gate_fini(struct gate_local *local)
+{
+    CHECK(local->waiting == 0);
+    free(local->queues);
+    local->queues = NULL;
+}
+
+static struct gate_waiter *
+first_of(struct gate_queue *queue)
+{
+    struct list *link = list_first(&queue->waiters);
+    return link == NULL ? NULL : LIST_OWNER(link, struct gate_waiter, link);
+}
+
+static uint32_t
+index_of(const struct gate_local *local, const struct gate_queue *queue)
+{
+    return (uint32_t)(queue - local->queues);
+}
+
+/* What others may know of our queue: its length and its oldest. */
+static void
+publish(struct gate_local *local, struct gate_queue *queue)
+{
+    struct gate_cell *mine = cell_of(local->segment, index_of(local, queue), local->slot);
+    const struct gate_waiter *first = first_of(queue);
+    atomic_store_explicit(&mine->waiting, queue->count, memory_order_relaxed);
+    atomic_store(&mine->head_ns, first == NULL ? 0 : first->arrived_ns); /* PUBLISH */
+    FAULT("gate.after_publish");
+}
+
+static void
+attach(struct gate_local *local, struct gate_queue *queue, struct gate_waiter *waiter)
+{
+    if (queue->waiters.next == NULL) {
+        list_init(&queue->link);
+        list_init(&queue->waiters);
+    }
+    struct list *before = queue->waiters.prev;
+    while (before != &queue->waiters &&
+           LIST_OWNER(before, struct gate_waiter, link)->arrived_ns > waiter->arrived_ns) {
+        before = before->prev;
+    }
+    list_push_head(before, &waiter->link); /* behind `before`, which may be the list itself */
+    waiter->gate = index_of(local, queue);
+    if (queue->count++ == 0) {
+        list_push_tail(&local->busy, &queue->link);
+        local->busy_count++;
+    }
+    local->waiting++;
+    publish(local, queue);
+}
+
+static void
+detach(struct gate_local *local, struct gate_queue *queue, struct gate_waiter *waiter)
+{
+    CHECK(queue->count > 0 && waiter->gate == index_of(local, queue));
+    list_remove(&waiter->link);
+    waiter->gate = GATE_INDEX_NONE;
+    local->waiting--;
+    if (--queue->count == 0) {
+        list_remove(&queue->link);
+        local->busy_count--;
+    }
+    publish(local, queue);
+}
+
+static enum gate_turn
+try_waiter(struct gate_local *local, uint32_t gate, struct gate_waiter *waiter)
+{
+    if (waiter->on_try != NULL) {
+        return waiter->on_try(waiter);
+    }
+    return try_take(local->segment, local->slot, gate, waiter->limit) ? GATE_TURN_TAKEN
+                                                                      : GATE_TURN_FULL;
+}
+
+bool
+gate_wait(struct gate_local *local, uint32_t gate, struct gate_waiter *waiter)
+{
+    CHECK(gate < local->segment->gates && !gate_waiter_waits(waiter));
+    CHECK((waiter->on_try != NULL) == is_pool(local->segment, gate));
+    if (waiter->arrived_ns == 0) {
+        uint64_t now_ns = clock_now_ns();
+        waiter->arrived_ns = now_ns == 0 ? 1 : now_ns;
+    }
+    struct gate_queue *queue = &local->queues[gate];
+    attach(local, queue, waiter);
+    bool is_oldest = first_of(queue) == waiter &&
+                     !older_waits(local->segment, gate, waiter->arrived_ns, local->slot);
+    if (is_oldest) { /* SECOND */
+        if (try_waiter(local, gate, waiter) == GATE_TURN_TAKEN) {
+            detach(local, queue, waiter);
+            if (waiter->on_try == NULL && has_room(local->segment, gate, waiter->limit)) {
+                wake_oldest(local->segment, gate); /* BATON */
+            }
+            return true;
+        }
+    } else if (waiter->on_try != NULL || has_room(local->segment, gate, waiter->limit)) {
+        wake_oldest(local->segment, gate);
+    }
+    return false;
+}
+
+void
+gate_leave(struct gate_local *local, struct gate_waiter *waiter)
+{
+    if (!gate_waiter_waits(waiter)) {
+        return;
+    }
+    uint32_t gate = waiter->gate;
+    CHECK(gate < local->segment->gates);
+    struct gate_queue *queue = &local->queues[gate];
+    bool was_first = first_of(queue) == waiter;
+    detach(local, queue, waiter); /* LEAVE */
+    FAULT("gate.after_leave");
+    /* A wake that was meant for it must not go with it. */
+    if (was_first && (waiter->on_try != NULL || has_room(local->segment, gate, waiter->limit))) {
+        wake_oldest(local->segment, gate); /* LEAVEWAKE */
+    }
+}
+
+/* A plain gate: our first, as long as it is the oldest of all and there is room. */
+static void
+serve_plain(struct gate_local *local, struct gate_queue *queue)
+{
+    struct segment *segment = local->segment;
+    uint32_t gate = index_of(local, queue);
+    uint32_t limit = 0;
+    uint32_t turns = queue->count; /* one that waits again at once is for the next turn */
+    for (uint32_t i = 0; i < turns; i++) {
+        struct gate_waiter *waiter = first_of(queue);
+        if (waiter == NULL) {
+            break;
+        }
+        limit = waiter->limit;
+        if (older_waits(segment, gate, waiter->arrived_ns, local->slot)) {
+            break;
+        }
+        if (!try_take(segment, local->slot, gate, limit)) {
+            return;
+        }
+        detach(local, queue, waiter); /* TURN */
+        FAULT("gate.after_turn");
+        waiter->on_turn(waiter);
+    }
+    if (has_room(segment, gate, limit)) {
+        wake_oldest(segment, gate); /* BATON: to whoever is the oldest now, perhaps ourselves */
+    }
+}
+
+static bool
+has_failed(const uint64_t *classes, uint32_t count, uint64_t class_hash)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (classes[i] == class_hash) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first waiter whose class has not failed in this pass; NULL: none. */
+static struct gate_waiter *
+next_candidate(struct gate_queue *queue, const uint64_t *classes, uint32_t count)
+{
+    for (struct list *link = queue->waiters.next; link != &queue->waiters; link = link->next) {
+        struct gate_waiter *waiter = LIST_OWNER(link, struct gate_waiter, link);
+        if (!has_failed(classes, count, waiter->class_hash)) {
+            return waiter;
+        }
+    }
+    return NULL;
+}
+
+/* A pool: one of each class, oldest first; then the process with the next younger head. */
+static void
+serve_pool(struct gate_local *local, struct gate_queue *queue)
+{
+    uint32_t gate = index_of(local, queue);
+    const struct gate_waiter *first = first_of(queue);
+    CHECK(first != NULL);
+    uint64_t start_ns = first->arrived_ns;
+    uint64_t failed[GATE_CLASSES_MAX];
+    uint32_t failed_count = 0;
+    uint32_t turns = queue->count + GATE_CLASSES_MAX;
+    for (uint32_t i = 0; i < turns && failed_count < GATE_CLASSES_MAX; i++) {
+        struct gate_waiter *waiter = next_candidate(queue, failed, failed_count);
+        if (waiter == NULL) {
+            break;
+        }
+        switch (waiter->on_try(waiter)) {
+        case GATE_TURN_TAKEN:
+            detach(local, queue, waiter); /* TURN */
+            FAULT("gate.after_turn");
+            waiter->on_turn(waiter);
+            break;
+        case GATE_TURN_FULL:
+            return;
+        case GATE_TURN_PASS:
+            failed[failed_count++] = waiter->class_hash;
+            break;
+        }
+    }
+    uint64_t head_ns;
+    wake_poke(local->segment,
+              oldest_after(local->segment, gate, start_ns, local->slot, &head_ns)); /* BATON */
+}
+
+void
+gate_on_wake(struct gate_local *local)
+{
+    CHECK(local->busy_count <= local->waiting);
+    /* Served queues go to the end, so that each comes up once although callbacks add and remove. */
+    for (uint32_t i = local->busy_count; i > 0 && !list_is_empty(&local->busy); i--) {
+        struct list *link = list_first(&local->busy);
+        struct gate_queue *queue = LIST_OWNER(link, struct gate_queue, link);
+        list_remove(link);
+        list_push_tail(&local->busy, link);
+        CHECK(queue->count > 0);
+        if (is_pool(local->segment, index_of(local, queue))) {
+            serve_pool(local, queue);
+        } else {
+            serve_plain(local, queue);
+        }
+    }
+}
+
+void
+gate_sweep(struct segment *segment, uint32_t dead_slot)
+{
+    CHECK(dead_slot < segment->slots);
+    for (uint32_t gate = 0; gate < segment->gates; gate++) {
+        if (atomic_load(&segment->gate_keys[gate].word) == 0) {
+            continue; /* its row was never touched, and stays so */
+        }
+        struct gate_cell *cell = cell_of(segment, gate, dead_slot);
+        atomic_store(&cell->head_ns, 0); /* CLEAR */
+        atomic_store(&cell->waiting, 0);
+        atomic_store(&cell->held, 0);
+        FAULT("gate.mid_sweep");
+    }
+    wake_all(segment);
+}
+
+/* --- looking --- */
+
+bool
+gate_is_clean(const struct segment *segment, uint32_t slot)
+{
+    for (uint32_t gate = 0; gate < segment->gates; gate++) {
+        if (atomic_load(&segment->gate_keys[gate].word) == 0) {
+            continue;
+        }
+        const struct gate_cell *cell = cell_of(segment, gate, slot);
+        if (atomic_load(&cell->held) != 0 || atomic_load(&cell->head_ns) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t
+gate_waiting(const struct segment *segment, uint32_t gate)
+{
+    uint32_t sum = 0;
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        sum += atomic_load_explicit(&cell_of(segment, gate, slot)->waiting, memory_order_relaxed);
+    }
+    return sum;
+}
+
+uint32_t
+gate_place(const struct gate_local *local, const struct gate_waiter *waiter)
+{
+    if (!gate_waiter_waits(waiter)) {
+        return 0;
+    }
+    uint32_t place = 1;
+    const struct gate_queue *queue = &local->queues[waiter->gate];
+    for (const struct list *link = waiter->link.prev; link != &queue->waiters; link = link->prev) {
+        place++;
+    }
+    for (uint32_t slot = 0; slot < local->segment->slots; slot++) {
+        const struct gate_cell *cell = cell_of(local->segment, waiter->gate, slot);
+        uint64_t head_ns = atomic_load(&cell->head_ns);
+        if (slot != local->slot && head_ns != 0 && head_ns < waiter->arrived_ns) {
+            place += atomic_load_explicit(&cell->waiting, memory_order_relaxed);
+        }
+    }
+    return place;
+}
+
+void
+gate_read(const struct segment *segment, uint32_t gate, struct gate_view *out)
+{
+    CHECK(gate < segment->gates);
+    memset(out, 0, sizeof *out);
+    uint64_t word = atomic_load(&segment->gate_keys[gate].word);
+    if (word == 0) {
+        return;
+    }
+    out->kind = (enum gate_kind)((word >> GATE_ID_BITS) % GATE_KINDS);
+    out->id = word & ((1ull << GATE_ID_BITS) - 1u);
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        const struct gate_cell *cell = cell_of(segment, gate, slot);
+        uint64_t head_ns = atomic_load(&cell->head_ns);
+        out->held_by[slot] = atomic_load(&cell->held);
+        out->waiting_by[slot] = atomic_load(&cell->waiting);
+        out->held += out->held_by[slot];
+        out->waiting += out->waiting_by[slot];
+        if (head_ns != 0 && (out->head_ns == 0 || head_ns < out->head_ns)) {
+            out->head_ns = head_ns;
+        }
+    }
+}
+
+const char *
+gate_kind_text(enum gate_kind kind)
+{
+    static const char *const texts[GATE_KINDS] = {
+        "none", "user", "key", "group", "account", "pool"
+    };
+    CHECK((uint32_t)kind < GATE_KINDS);
+    return texts[kind];
+}

@@ -63,6 +63,7 @@
 #define LOG_LINE_BYTES 8192u      /* one event; longer is cut and marked */
 #define LOG_BUFFER_BYTES 65536u   /* lines waiting for one write */
 #define INI_FILE_BYTES_MAX 1048576u
+#define SETTINGS_MAX 1024u        /* rows of all folders' tables */
 
 /* --- names and records --- */
 #define NAME_BYTES 64u            /* of a user, key, group, account; with its NUL */

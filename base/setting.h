@@ -31,8 +31,13 @@ enum setting_type {
 
 #define SETTING_LIST_ITEMS_MAX 16
 #define SETTING_LIST_ITEM_BYTES 256
+
+/* Who gave a list's items: a later source replaces what an earlier one gave, the same one adds. */
+enum setting_source { SETTING_STANDARD, SETTING_FILE, SETTING_COMMAND };
+
 struct setting_list {
     uint32_t count;
+    enum setting_source source;
     char items[SETTING_LIST_ITEMS_MAX][SETTING_LIST_ITEM_BYTES];
 };
 
@@ -42,8 +47,8 @@ struct setting {
     size_t offset;       /* in the folder's settings struct */
     size_t size;         /* of the field (SETTING_TEXT) */
     uint64_t min;        /* numbers, ms, bytes */
-    uint64_t max;
-    const char *standard; /* the default, as one would write it in the ini */
+    uint64_t max;        /* 0 with a min of 0: whatever the type holds */
+    const char *standard; /* the default, as one would write it in the ini; a list's: lines */
     const char *unit;    /* for a person: "requests", "" */
     const char *const *choices; /* NULL-terminated, SETTING_CHOICE only */
     bool is_reloadable;  /* false: a change needs a restart, and reload says so */
@@ -64,15 +69,24 @@ struct setting_error {
     char text[512];
 };
 
+/* Every row at its standard. A row whose standard is not valid is a bug and ends the process. */
 void setting_defaults(const struct setting_section *sections, size_t count, void *config);
 
-/* `where` is "sub2api.ini:12" or "--set". ERR_BAD with error filled: unknown section or key, bad value. */
+/*
+ * `where` is "sub2api.ini:12" or "--set" (anything that starts with "--" is the command line, which
+ * wins over the file). ERR_BAD with error filled: unknown section or key, bad value, a key given
+ * twice in the file that is no list. The first line of a list replaces its default, the next ones
+ * add, an empty one empties it; --set then replaces what the file gave.
+ */
 MUST_CHECK enum err setting_apply(const struct setting_section *sections, size_t count,
                                   void *config, struct str section, struct str key,
                                   struct str value, const char *where,
                                   struct setting_error *error);
 
-/* The effective values as an ini; with_help adds each row's help, range, default as comments. */
+/*
+ * The effective values as an ini that reads back to the same; with_help adds each row's help, range
+ * and default as comments, and comments out the rows that stand at their default. ERR_FULL: `out`.
+ */
 MUST_CHECK enum err setting_print(const struct setting_section *sections, size_t count,
                                   const void *config, bool with_help, struct buf *out);
 

@@ -1,201 +1,160 @@
 /*
- * answer.c - from bytes to a head and a body.
+ * answer.c - see answer.h. No printf: this is in the path of every request.
  */
 #include "http/answer.h"
 
+#include <string.h>
+
 #include "base/check.h"
-#include "base/limits.h"
+#include "base/clock.h"
+#include "base/num.h"
+
+struct reason {
+    uint16_t status;
+    struct str text;
+};
+
+struct str
+answer_reason(uint16_t status)
+{
+    static const struct reason reasons[] = {
+        { 200, { "OK", 2 } },
+        { 201, { "Created", 7 } },
+        { 202, { "Accepted", 8 } },
+        { 204, { "No Content", 10 } },
+        { 206, { "Partial Content", 15 } },
+        { 304, { "Not Modified", 12 } },
+        { 400, { "Bad Request", 11 } },
+        { 401, { "Unauthorized", 12 } },
+        { 402, { "Payment Required", 16 } },
+        { 403, { "Forbidden", 9 } },
+        { 404, { "Not Found", 9 } },
+        { 405, { "Method Not Allowed", 18 } },
+        { 408, { "Request Timeout", 15 } },
+        { 409, { "Conflict", 8 } },
+        { 412, { "Precondition Failed", 19 } },
+        { 413, { "Content Too Large", 17 } },
+        { 414, { "URI Too Long", 12 } },
+        { 415, { "Unsupported Media Type", 22 } },
+        { 417, { "Expectation Failed", 18 } },
+        { 422, { "Unprocessable Content", 21 } },
+        { 426, { "Upgrade Required", 16 } },
+        { 429, { "Too Many Requests", 17 } },
+        { 431, { "Request Header Fields Too Large", 31 } },
+        { 500, { "Internal Server Error", 21 } },
+        { 501, { "Not Implemented", 15 } },
+        { 502, { "Bad Gateway", 11 } },
+        { 503, { "Service Unavailable", 19 } },
+        { 504, { "Gateway Timeout", 15 } },
+        { 505, { "HTTP Version Not Supported", 26 } },
+        { 529, { "Overloaded", 10 } },
+    };
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].text;
+        }
+    }
+    return STR("Unknown");
+}
+
+static void
+put_two(char *to, uint64_t value)
+{
+    to[0] = (char)('0' + value / 10 % 10);
+    to[1] = (char)('0' + value % 10);
+}
+
+/* Days since 1970 to a date, by whole 400-year eras that begin on 1 March. */
+static void
+date_of_days(uint64_t days, uint64_t *year, uint64_t *month, uint64_t *day)
+{
+    uint64_t shifted = days + 719468;
+    uint64_t era = shifted / 146097;
+    uint64_t of_era = shifted % 146097;
+    uint64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    uint64_t day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint64_t march_month = (5 * day_of_year + 2) / 153;
+    *day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    *month = march_month < 10 ? march_month + 3 : march_month - 9;
+    *year = year_of_era + era * 400 + (*month <= 2 ? 1 : 0);
+}
 
 void
-answer_init(struct answer *answer)
+answer_date_text(uint64_t wall_s, char out[ANSWER_DATE_BYTES])
 {
-    *answer = (struct answer){ .state = ANSWER_OVER };
-    arena_init(&answer->arena, REQUEST_ARENA_BYTES_MAX);
-    buf_init(&answer->kept, HEAD_BYTES_MAX);
+    static const char weekdays[] = "ThuFriSatSunMonTueWed";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    uint64_t days = wall_s / 86400;
+    uint64_t second = wall_s % 86400;
+    uint64_t year;
+    uint64_t month;
+    uint64_t day;
+    date_of_days(days, &year, &month, &day);
+    memcpy(out, "www, dd mmm yyyy hh:mm:ss GMT", ANSWER_DATE_BYTES);
+    memcpy(out, weekdays + days % 7 * 3, 3);
+    put_two(out + 5, day);
+    memcpy(out + 8, months + (month - 1) * 3, 3);
+    put_two(out + 12, year / 100);
+    put_two(out + 14, year % 100);
+    put_two(out + 17, second / 3600);
+    put_two(out + 20, second / 60 % 60);
+    put_two(out + 23, second % 60);
 }
 
 void
-answer_fini(struct answer *answer)
+answer_date_refresh(struct answer_date *date, uint64_t now_ms)
 {
-    arena_reset(&answer->arena);
-    buf_fini(&answer->kept);
-    buf_init(&answer->kept, HEAD_BYTES_MAX);
-    answer->state = ANSWER_OVER;
+    if (now_ms < date->until_ms) {
+        return;
+    }
+    uint64_t wall_ms = clock_wall_ms();
+    date->until_ms = now_ms + 1000 - wall_ms % 1000;
+    answer_date_text(wall_ms / 1000, date->text);
 }
 
-void
-answer_begin(struct answer *answer, bool of_head)
+static char *
+put(char *to, struct str text)
 {
-    answer_fini(answer);
-    answer->state = ANSWER_IN_HEAD;
-    answer->of_head = of_head;
-    answer->interims = 0;
-    answer->scanned = 0;
-    answer->why = "";
+    memcpy(to, text.data, text.len);
+    return to + text.len;
 }
 
-static enum answer_event
-break_off(struct answer *answer, const char *why)
+static char *
+put_framing(char *to, const struct answer *answer)
 {
-    answer->why = why;
-    answer->state = ANSWER_OVER;
-    return ANSWER_BROKEN;
+    if (answer->framing == ANSWER_CHUNKED) {
+        return put(to, STR("transfer-encoding: chunked\r\n"));
+    }
+    if (answer->framing == ANSWER_LENGTH) {
+        char digits[NUM_TEXT_BYTES];
+        uint32_t len = num_text(answer->length, digits);
+        to = put(to, STR("content-length: "));
+        to = put(to, str_make(digits, len));
+        to = put(to, STR("\r\n"));
+    }
+    return to;
 }
 
-/* A whole head. The copy is what its spans point into. ANSWER_MORE: it was an interim one. */
-static enum answer_event
-take_head(struct answer *answer, struct str bytes)
+uint32_t
+answer_head(const struct answer *answer, const struct answer_date *date,
+            char out[ANSWER_HEAD_BYTES])
 {
-    struct parser_error error = { .message = "no memory for the answer's head" };
-    struct str head = arena_dup(&answer->arena, bytes);
-    if (head.data == NULL ||
-        parser_answer(head, answer->of_head, &answer->arena, &answer->head, &error) != ERR_OK) {
-        return break_off(answer, error.message);
+    CHECK(answer->status >= 200 && answer->status <= 599);
+    char *to = put(out, STR("HTTP/1.1 "));
+    *to++ = (char)('0' + answer->status / 100);
+    put_two(to, answer->status);
+    to += 2;
+    *to++ = ' ';
+    to = put(to, answer_reason(answer->status));
+    to = put(to, STR("\r\ndate: "));
+    to = put(to, str_make(date->text, ANSWER_DATE_BYTES - 1));
+    to = put(to, STR("\r\n"));
+    to = put_framing(to, answer);
+    if (answer->connection == ANSWER_CLOSE) {
+        to = put(to, STR("connection: close\r\n"));
+    } else if (answer->connection == ANSWER_KEEP_ALIVE) {
+        to = put(to, STR("connection: keep-alive\r\n"));
     }
-    if (answer->head.status < 200) {
-        if (answer->head.status == 101) {
-            return break_off(answer, "switch of protocols without being asked");
-        }
-        if (++answer->interims > INTERIM_ANSWERS_MAX) {
-            return break_off(answer, "too many interim answers");
-        }
-        arena_reset(&answer->arena);
-        return ANSWER_MORE;
-    }
-    answer->state = ANSWER_IN_BODY;
-    answer->body_left = answer->head.content_length;
-    parser_chunked_init(&answer->chunked);
-    return ANSWER_HEAD;
-}
-
-/* The bytes that belong to the head so far: collected and fed ones, or the fed ones in place. */
-static bool
-gather_head(struct answer *answer, struct str bytes, struct str *out_head)
-{
-    if (buf_len(&answer->kept) == 0) {
-        *out_head = bytes;
-        return true;
-    }
-    size_t room = buf_room(&answer->kept);
-    if (bytes.len > room) {
-        bytes.len = room;
-    }
-    bool is_good = buf_append(&answer->kept, bytes) == ERR_OK;
-    *out_head = buf_str(&answer->kept);
-    return is_good;
-}
-
-static enum answer_event
-feed_head(struct answer *answer, struct str *bytes)
-{
-    struct parser_error error = { .message = "no memory for the answer's head" };
-    size_t before = buf_len(&answer->kept);
-    struct str head;
-    size_t head_bytes = 0;
-    if (!gather_head(answer, *bytes, &head) ||
-        parser_head_end(head, &answer->scanned, &head_bytes, &error) != ERR_OK) {
-        return break_off(answer, error.message);
-    }
-    if (head_bytes == 0) {
-        if (before == 0 ? buf_append(&answer->kept, *bytes) != ERR_OK
-                        : buf_room(&answer->kept) == 0) {
-            return break_off(answer, "head of the answer too large");
-        }
-        *bytes = str_skip(*bytes, bytes->len);
-        return ANSWER_MORE;
-    }
-    CHECK(head_bytes > before);
-    *bytes = str_skip(*bytes, head_bytes - before);
-    answer->scanned = 0;
-    enum answer_event event = take_head(answer, str_make(head.data, head_bytes));
-    buf_clear(&answer->kept);
-    buf_shrink(&answer->kept);
-    return event;
-}
-
-static enum answer_event
-end(struct answer *answer)
-{
-    answer->state = ANSWER_OVER;
-    return ANSWER_END;
-}
-
-static enum answer_event
-feed_length(struct answer *answer, struct str *bytes, struct str *out_body)
-{
-    if (answer->body_left == 0) {
-        return end(answer);
-    }
-    if (bytes->len == 0) {
-        return ANSWER_MORE;
-    }
-    size_t len = bytes->len < answer->body_left ? bytes->len : (size_t)answer->body_left;
-    *out_body = str_make(bytes->data, len);
-    *bytes = str_skip(*bytes, len);
-    answer->body_left -= len;
-    return ANSWER_BODY;
-}
-
-static enum answer_event
-feed_chunked(struct answer *answer, struct str *bytes, struct str *out_body)
-{
-    while (!answer->chunked.is_done && bytes->len > 0) {
-        size_t used = 0;
-        if (parser_chunked_feed(&answer->chunked, *bytes, out_body, &used) != ERR_OK) {
-            return break_off(answer, "broken chunk in the answer");
-        }
-        CHECK(used > 0 || answer->chunked.is_done);
-        *bytes = str_skip(*bytes, used);
-        if (out_body->len > 0) {
-            return ANSWER_BODY;
-        }
-    }
-    return answer->chunked.is_done ? end(answer) : ANSWER_MORE;
-}
-
-static enum answer_event
-feed_body(struct answer *answer, struct str *bytes, struct str *out_body)
-{
-    switch (answer->head.framing) {
-    case PARSER_NO_BODY:
-        return end(answer);
-    case PARSER_LENGTH:
-        return feed_length(answer, bytes, out_body);
-    case PARSER_CHUNKED:
-        return feed_chunked(answer, bytes, out_body);
-    case PARSER_UNTIL_CLOSE:
-        break;
-    }
-    if (bytes->len == 0) {
-        return ANSWER_MORE;
-    }
-    *out_body = *bytes;
-    *bytes = str_skip(*bytes, bytes->len);
-    return ANSWER_BODY;
-}
-
-enum answer_event
-answer_next(struct answer *answer, struct str *bytes, struct str *out_body)
-{
-    CHECK(answer->state != ANSWER_OVER);
-    *out_body = str_make(NULL, 0);
-    while (answer->state == ANSWER_IN_HEAD && bytes->len > 0) {
-        enum answer_event event = feed_head(answer, bytes);
-        if (event != ANSWER_MORE) {
-            return event;
-        }
-    }
-    return answer->state == ANSWER_IN_BODY ? feed_body(answer, bytes, out_body) : ANSWER_MORE;
-}
-
-enum answer_event
-answer_finish(struct answer *answer)
-{
-    CHECK(answer->state != ANSWER_OVER);
-    if (answer->state == ANSWER_IN_BODY && answer->head.framing == PARSER_UNTIL_CLOSE) {
-        return end(answer);
-    }
-    return break_off(answer, answer->state == ANSWER_IN_BODY
-                                 ? "connection closed before the end of the answer"
-                                 : "connection closed in the head of the answer");
+    CHECK(to <= out + ANSWER_HEAD_BYTES);
+    return (uint32_t)(to - out);
 }

@@ -1,19 +1,7 @@
 /*
- * answer.h - reads one answer of a provider from bytes as they come: head, then unframed body.
+ * answer.h - the head of an answer as text: status line, Date, framing and Connection.
  *
- *   IN_HEAD -final head-> IN_BODY -last byte-> OVER
- *     ^  |1xx, bounded
- *     +--+
- *
- * The caller feeds what a read brought and asks for events until there are no more:
- *
- *      while ((event = answer_next(answer, &bytes, &body)) != ANSWER_MORE) ...
- *
- * A head that lies whole in what is fed is copied once (its spans outlive the feed); one that is
- * cut is collected, bounded. Body bytes are spans of what is fed, never copied. Bytes behind the
- * answer are left in `bytes`.
- *
- * Runs in: worker, keeper. Pure but for its memory. A fuzz target: any cut gives the same answer.
+ * Runs in: worker, recorder. Pure but for the date, which is formatted once a second.
  */
 #ifndef HTTP_ANSWER_H
 #define HTTP_ANSWER_H
@@ -21,44 +9,42 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/arena.h"
-#include "base/buf.h"
 #include "base/str.h"
-#include "http/parser.h"
 
-enum answer_state { ANSWER_IN_HEAD, ANSWER_IN_BODY, ANSWER_OVER };
+#define ANSWER_DATE_BYTES 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and a NUL */
 
-enum answer_event {
-    ANSWER_MORE,   /* everything fed is used up */
-    ANSWER_HEAD,   /* the final head: answer->head */
-    ANSWER_BODY,   /* body bytes */
-    ANSWER_END,    /* the last event of an answer */
-    ANSWER_BROKEN, /* answer->why: feed no more */
+struct answer_date {
+    uint64_t until_ms; /* on the loop's clock: then it is written anew */
+    char text[ANSWER_DATE_BYTES];
 };
+
+enum answer_framing {
+    ANSWER_NO_BODY, /* 1xx, 204, 304: neither length nor coding is sent */
+    ANSWER_LENGTH,
+    ANSWER_CHUNKED,
+    ANSWER_UNTIL_CLOSE, /* HTTP/1.0 */
+};
+
+enum answer_connection { ANSWER_SILENT, ANSWER_CLOSE, ANSWER_KEEP_ALIVE };
 
 struct answer {
-    enum answer_state state;
-    bool of_head; /* the request was HEAD: no body whatever is said */
-    uint32_t interims;
-    struct arena arena; /* the head's bytes and fields */
-    struct parser_head head;
-    struct parser_chunked chunked;
-    struct buf kept; /* a head whose end has not come */
-    size_t scanned;  /* of it */
-    uint64_t body_left;
-    const char *why; /* static sentence, set with ANSWER_BROKEN */
+    uint16_t status; /* 200 to 599 */
+    enum answer_framing framing;
+    enum answer_connection connection;
+    uint64_t length; /* ANSWER_LENGTH */
 };
 
-/* Once; then answer_begin for each answer. */
-void answer_init(struct answer *answer);
-/* Frees; may be begun again. */
-void answer_fini(struct answer *answer);
-/* Forgets the answer before. */
-void answer_begin(struct answer *answer, bool of_head);
+/* Everything before the caller's own fields; returns the length, at most ANSWER_HEAD_BYTES. */
+#define ANSWER_HEAD_BYTES 256
+uint32_t answer_head(const struct answer *answer, const struct answer_date *date,
+                     char out[ANSWER_HEAD_BYTES]);
 
-enum answer_event answer_next(struct answer *answer, struct str *bytes, struct str *out_body);
+/* Brings the text up to date when its second is over; now_ms is the loop's clock. */
+void answer_date_refresh(struct answer_date *date, uint64_t now_ms);
+/* "Sun, 06 Nov 1994 08:49:37 GMT" of seconds since 1970 (until the year 9999). */
+void answer_date_text(uint64_t wall_s, char out[ANSWER_DATE_BYTES]);
 
-/* The connection ended in good order: ANSWER_END when that is how the body ends, else BROKEN. */
-enum answer_event answer_finish(struct answer *answer);
+/* "Not Found"; "Unknown" for a status that has no name. Static. */
+struct str answer_reason(uint16_t status);
 
 #endif

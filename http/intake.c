@@ -1,201 +1,322 @@
 /*
- * intake.c - from bytes to a head and a body.
+ * intake.c - what comes in on a client's connection: heads, bodies, and what is dropped at the end.
+ *
+ * Runs in: worker, recorder.
  */
-#include "http/intake.h"
+#include <string.h>
 
 #include "base/check.h"
-#include "base/limits.h"
+#include "http/caller.h"
 
-void
-intake_init(struct intake *answer)
+static const struct parser_error cut_body = {
+    400,
+    "invalid_request",
+    "The request body ended before it was whole.",
+};
+static const struct parser_error no_memory = {
+    503,
+    "overloaded",
+    "There is no memory for this request now: try again.",
+};
+static const struct parser_error slow_body = {
+    408,
+    "request_timeout",
+    "The request body did not come in time.",
+};
+
+struct str
+intake_bytes(const struct caller *caller)
 {
-    *answer = (struct intake){ .state = INTAKE_OVER };
-    arena_init(&answer->arena, REQUEST_ARENA_BYTES_MAX);
-    buf_init(&answer->kept, HEAD_BYTES_MAX);
+    return caller->server->rest_owner == caller ? caller->server->rest : buf_str(&caller->conn.in);
 }
 
 void
-intake_fini(struct intake *answer)
+intake_consume(struct caller *caller, size_t bytes)
 {
-    arena_reset(&answer->arena);
-    buf_fini(&answer->kept);
-    buf_init(&answer->kept, HEAD_BYTES_MAX);
-    answer->state = INTAKE_OVER;
-}
-
-void
-intake_begin(struct intake *answer, bool of_head)
-{
-    intake_fini(answer);
-    answer->state = INTAKE_IN_HEAD;
-    answer->of_head = of_head;
-    answer->interims = 0;
-    answer->scanned = 0;
-    answer->why = "";
-}
-
-static enum intake_event
-break_off(struct intake *answer, const char *why)
-{
-    answer->why = why;
-    answer->state = INTAKE_OVER;
-    return INTAKE_BROKEN;
-}
-
-/* A whole head. The copy is what its spans point into. INTAKE_MORE: it was an interim one. */
-static enum intake_event
-take_head(struct intake *answer, struct str bytes)
-{
-    struct parser_error error = { .message = "no memory for the answer's head" };
-    struct str head = arena_dup(&answer->arena, bytes);
-    if (head.data == NULL ||
-        parser_answer(head, answer->of_head, &answer->arena, &answer->head, &error) != ERR_OK) {
-        return break_off(answer, error.message);
+    struct server *server = caller->server;
+    if (server->rest_owner != caller) {
+        buf_consume(&caller->conn.in, (uint32_t)bytes);
+        buf_shrink(&caller->conn.in);
+        return;
     }
-    if (answer->head.status < 200) {
-        if (answer->head.status == 101) {
-            return break_off(answer, "switch of protocols without being asked");
-        }
-        if (++answer->interims > INTERIM_ANSWERS_MAX) {
-            return break_off(answer, "too many interim answers");
-        }
-        arena_reset(&answer->arena);
-        return INTAKE_MORE;
+    CHECK(bytes <= server->rest.len);
+    server->rest = str_make(server->rest.data + bytes, server->rest.len - bytes);
+    if (server->rest.len == 0) {
+        server->rest_owner = NULL;
     }
-    answer->state = INTAKE_IN_BODY;
-    answer->body_left = answer->head.content_length;
-    parser_chunked_init(&answer->chunked);
-    return INTAKE_HEAD;
 }
 
-/* The bytes that belong to the head so far: collected and fed ones, or the fed ones in place. */
+/* What is left in the scratch memory when this caller stops running becomes its own. */
+void
+intake_keep(struct caller *caller)
+{
+    struct server *server = caller->server;
+    if (server->rest_owner != caller) {
+        return;
+    }
+    server->rest_owner = NULL;
+    if (caller->state == CALLER_CLOSED || caller->state == CALLER_LINGER) {
+        return;
+    }
+    if (buf_append(&caller->conn.in, server->rest) != ERR_OK) {
+        caller->conn.is_dead = true;
+        conn_again(&caller->conn);
+    }
+}
+
+/* One read: to the scratch memory when nothing waits, else behind what waits. */
+static enum err
+read_more(struct caller *caller)
+{
+    struct server *server = caller->server;
+    if (buf_len(&caller->conn.in) > 0) {
+        return conn_fill(&caller->conn);
+    }
+    CHECK(server->rest_owner == NULL);
+    size_t got = 0;
+    enum err err = conn_read(&caller->conn, server->scratch, sizeof(server->scratch), &got);
+    if (err == ERR_OK && got > 0) {
+        server->rest_owner = caller;
+        server->rest = str_make(server->scratch, got);
+    }
+    return err;
+}
+
+static void
+count_request(struct caller *caller)
+{
+    if (!caller->is_listed) {
+        caller->is_listed = true;
+        caller->server->busy_count++;
+    }
+}
+
+/* The owner writes the answer; nothing more is read as a request from this connection. */
+static void
+refuse(struct caller *caller, const struct parser_error *error)
+{
+    struct parser_error told = *error;
+    caller_set_state(caller, CALLER_BUSY);
+    caller->bad = (struct parser_error){ 0 };
+    caller->is_refused = true;
+    caller->close_after = true;
+    caller->deadline_ms = 0;
+    count_request(caller);
+    upload_end(&caller->upload, &caller->server->bodies);
+    caller->server->hooks->on_bad(&caller->request, &told);
+}
+
+/* --- heads --- */
+
+static void
+open_request(struct caller *caller, struct str bytes)
+{
+    struct server_request *request = &caller->request;
+    struct str head = arena_dup(&request->arena, bytes);
+    request->bytes_in = bytes.len;
+    intake_consume(caller, bytes.len);
+    caller->scanned = 0;
+    if (head.data == NULL) {
+        refuse(caller, &no_memory);
+        return;
+    }
+    struct parser_error error;
+    if (parser_request(head, &request->arena, &request->head, &error) != ERR_OK) {
+        refuse(caller, &error);
+        return;
+    }
+    caller_set_state(caller, CALLER_ASKED);
+    caller->deadline_ms = 0;
+    count_request(caller);
+    caller->server->hooks->on_head(request);
+}
+
+/* false: more bytes are needed. An empty line alone is no request yet. */
 static bool
-gather_head(struct intake *answer, struct str bytes, struct str *out_head)
+try_head(struct caller *caller, struct str bytes)
 {
-    if (buf_len(&answer->kept) == 0) {
-        *out_head = bytes;
+    struct server *server = caller->server;
+    if (bytes.len == 0 || str_equal(bytes, STR("\r")) || str_equal(bytes, STR("\r\n"))) {
+        return false;
+    }
+    bool is_first = caller->request.started_ms == 0;
+    if (is_first) {
+        caller->request.started_ms = loop_now_ms(server->loop);
+        caller->request.number = ++server->number;
+        caller->served++;
+        list_remove(&caller->link);
+        list_push_tail(&server->active, &caller->link);
+    }
+    size_t head_bytes = 0;
+    struct parser_error error;
+    if (parser_head_end(bytes, &caller->scanned, &head_bytes, &error) != ERR_OK) {
+        refuse(caller, &error);
         return true;
     }
-    size_t room = buf_room(&answer->kept);
-    if (bytes.len > room) {
-        bytes.len = room;
-    }
-    bool is_good = buf_append(&answer->kept, bytes) == ERR_OK;
-    *out_head = buf_str(&answer->kept);
-    return is_good;
-}
-
-static enum intake_event
-feed_head(struct intake *answer, struct str *bytes)
-{
-    struct parser_error error = { .message = "no memory for the answer's head" };
-    size_t before = buf_len(&answer->kept);
-    struct str head;
-    size_t head_bytes = 0;
-    if (!gather_head(answer, *bytes, &head) ||
-        parser_head_end(head, &answer->scanned, &head_bytes, &error) != ERR_OK) {
-        return break_off(answer, error.message);
-    }
     if (head_bytes == 0) {
-        if (before == 0 ? buf_append(&answer->kept, *bytes) != ERR_OK
-                        : buf_room(&answer->kept) == 0) {
-            return break_off(answer, "head of the answer too large");
+        if (is_first) {
+            caller_set_deadline(caller, server->conf->head_timeout_ms);
         }
-        *bytes = str_skip(*bytes, bytes->len);
-        return INTAKE_MORE;
+        return false;
     }
-    CHECK(head_bytes > before);
-    *bytes = str_skip(*bytes, head_bytes - before);
-    answer->scanned = 0;
-    enum intake_event event = take_head(answer, str_make(head.data, head_bytes));
-    buf_clear(&answer->kept);
-    buf_shrink(&answer->kept);
-    return event;
+    open_request(caller, str_make(bytes.data, head_bytes));
+    return true;
 }
 
-static enum intake_event
-end(struct intake *answer)
+static bool
+step_head(struct caller *caller)
 {
-    answer->state = INTAKE_OVER;
-    return INTAKE_END;
-}
-
-static enum intake_event
-feed_length(struct intake *answer, struct str *bytes, struct str *out_body)
-{
-    if (answer->body_left == 0) {
-        return end(answer);
+    if (caller->bad.status != 0) {
+        refuse(caller, &caller->bad);
+        return true;
     }
-    if (bytes->len == 0) {
-        return INTAKE_MORE;
+    if (try_head(caller, intake_bytes(caller))) {
+        return true;
     }
-    size_t len = bytes->len < answer->body_left ? bytes->len : (size_t)answer->body_left;
-    *out_body = str_make(bytes->data, len);
-    *bytes = str_skip(*bytes, len);
-    answer->body_left -= len;
-    return INTAKE_BODY;
-}
-
-static enum intake_event
-feed_chunked(struct intake *answer, struct str *bytes, struct str *out_body)
-{
-    while (!answer->chunked.is_done && bytes->len > 0) {
-        size_t used = 0;
-        if (parser_chunked_feed(&answer->chunked, *bytes, out_body, &used) != ERR_OK) {
-            return break_off(answer, "broken chunk in the answer");
+    if (!caller->conn.can_read) {
+        if (caller->server->is_draining && caller->request.started_ms == 0) {
+            caller_set_state(caller, CALLER_CLOSED);
         }
-        CHECK(used > 0 || answer->chunked.is_done);
-        *bytes = str_skip(*bytes, used);
-        if (out_body->len > 0) {
-            return INTAKE_BODY;
-        }
+        return false;
     }
-    return answer->chunked.is_done ? end(answer) : INTAKE_MORE;
+    intake_keep(caller);
+    enum err err = read_more(caller);
+    if (err != ERR_OK && err != ERR_AGAIN) {
+        caller_set_state(caller, CALLER_CLOSED);
+    }
+    return true;
 }
 
-static enum intake_event
-feed_body(struct intake *answer, struct str *bytes, struct str *out_body)
+/* --- bodies --- */
+
+/* Slow in two ways: nothing for body_timeout, or less than the rate on average after it. */
+static void
+note_progress(struct caller *caller)
 {
-    switch (answer->head.framing) {
-    case PARSER_NO_BODY:
-        return end(answer);
-    case PARSER_LENGTH:
-        return feed_length(answer, bytes, out_body);
-    case PARSER_CHUNKED:
-        return feed_chunked(answer, bytes, out_body);
-    case PARSER_UNTIL_CLOSE:
+    const struct httpconf *conf = caller->server->conf;
+    uint64_t now_ms = loop_now_ms(caller->server->loop);
+    uint64_t elapsed_ms = now_ms - caller->upload.started_ms;
+    caller_set_deadline(caller, conf->body_timeout_ms);
+    if (elapsed_ms > conf->body_timeout_ms &&
+        caller->upload.wire_bytes < elapsed_ms * conf->body_rate_min / 1000) {
+        caller->bad = slow_body;
+    }
+}
+
+void
+intake_begin_body(struct caller *caller)
+{
+    caller_set_deadline(caller, caller->server->conf->body_timeout_ms);
+}
+
+static void
+take_input(struct caller *caller, struct str bytes)
+{
+    size_t used = 0;
+    size_t room = 0;
+    char *place = upload_place(&caller->upload, &room);
+    if (place != NULL) {
+        used = bytes.len < room ? bytes.len : room;
+        memcpy(place, bytes.data, used);
+        upload_placed(&caller->upload, used);
+    } else if (upload_feed(&caller->upload, &caller->server->bodies, bytes, &used, &caller->bad) !=
+               ERR_OK) {
+        return;
+    }
+    intake_consume(caller, used);
+}
+
+static void
+read_body(struct caller *caller)
+{
+    size_t room = 0;
+    char *place = upload_place(&caller->upload, &room);
+    size_t got = 0;
+    enum err err;
+    if (place != NULL) {
+        room = room < BODY_TURN_BYTES_MAX ? room : BODY_TURN_BYTES_MAX;
+        err = conn_read(&caller->conn, place, room, &got);
+        upload_placed(&caller->upload, got);
+    } else {
+        err = read_more(caller);
+    }
+    if (err == ERR_OK) {
+        note_progress(caller);
+    } else if (err == ERR_EOF) {
+        caller->bad = cut_body;
+    }
+}
+
+static void
+finish_body(struct caller *caller)
+{
+    struct server_request *request = &caller->request;
+    request->body = str_make(caller->upload.body.data, caller->upload.body.len);
+    request->bytes_in += caller->upload.wire_bytes;
+    caller_set_state(caller, CALLER_BUSY);
+    caller->deadline_ms = 0;
+    caller->server->hooks->on_body(request);
+}
+
+static bool
+step_body(struct caller *caller)
+{
+    if (caller->bad.status != 0) {
+        refuse(caller, &caller->bad);
+        return true;
+    }
+    if (caller->upload.is_whole) {
+        finish_body(caller);
+        return true;
+    }
+    struct str bytes = intake_bytes(caller);
+    if (bytes.len > 0) {
+        take_input(caller, bytes);
+        return true;
+    }
+    if (!caller->conn.can_read) {
+        return false;
+    }
+    if (caller->conn.bytes_in - caller->turn_bytes_in >= BODY_TURN_BYTES_MAX) {
+        conn_again(&caller->conn);
+        return false;
+    }
+    read_body(caller);
+    return true;
+}
+
+static bool
+step_linger(struct caller *caller)
+{
+    if (!caller->conn.can_read) {
+        return false;
+    }
+    size_t got = 0;
+    char *scratch = caller->server->scratch;
+    enum err err = conn_read(&caller->conn, scratch, sizeof(caller->server->scratch), &got);
+    caller->linger_bytes += (uint32_t)got;
+    if ((err != ERR_OK && err != ERR_AGAIN) || caller->linger_bytes > LINGER_BYTES_MAX) {
+        caller_set_state(caller, CALLER_CLOSED);
+    }
+    return true;
+}
+
+/* true: something moved, so look again. */
+bool
+intake_step(struct caller *caller)
+{
+    switch (caller->state) {
+    case CALLER_HEAD:
+        return step_head(caller);
+    case CALLER_BODY:
+        return step_body(caller);
+    case CALLER_LINGER:
+        return step_linger(caller);
+    case CALLER_ASKED:
+    case CALLER_BUSY:
+    case CALLER_SENT:
+    case CALLER_CLOSED:
         break;
     }
-    if (bytes->len == 0) {
-        return INTAKE_MORE;
-    }
-    *out_body = *bytes;
-    *bytes = str_skip(*bytes, bytes->len);
-    return INTAKE_BODY;
-}
-
-enum intake_event
-intake_next(struct intake *answer, struct str *bytes, struct str *out_body)
-{
-    CHECK(answer->state != INTAKE_OVER);
-    *out_body = str_make(NULL, 0);
-    while (answer->state == INTAKE_IN_HEAD && bytes->len > 0) {
-        enum intake_event event = feed_head(answer, bytes);
-        if (event != INTAKE_MORE) {
-            return event;
-        }
-    }
-    return answer->state == INTAKE_IN_BODY ? feed_body(answer, bytes, out_body) : INTAKE_MORE;
-}
-
-enum intake_event
-intake_finish(struct intake *answer)
-{
-    CHECK(answer->state != INTAKE_OVER);
-    if (answer->state == INTAKE_IN_BODY && answer->head.framing == PARSER_UNTIL_CLOSE) {
-        return end(answer);
-    }
-    return break_off(answer, answer->state == INTAKE_IN_BODY
-                                 ? "connection closed before the end of the answer"
-                                 : "connection closed in the head of the answer");
+    return false;
 }

@@ -71,7 +71,7 @@ void
 client_close(struct client *client)
 {
     client_shut(client);
-    intake_fini(&client->answer);
+    harvest_fini(&client->answer);
     client->state = CLIENT_CLOSED;
 }
 
@@ -92,11 +92,11 @@ static void
 client_fail(struct client *client, enum err err)
 {
     CHECK(client->state != CLIENT_CLOSED);
-    struct intake answer = client->answer;
-    intake_init(&client->answer);
+    struct harvest answer = client->answer;
+    harvest_init(&client->answer);
     client_shut(client);
     client->hooks->on_fail(client, err);
-    intake_fini(&answer);
+    harvest_fini(&answer);
 }
 
 /* A hook that may close; false: it did, and the client is not to be touched. */
@@ -254,7 +254,7 @@ client_init(struct client *client, const struct client_hooks *hooks)
     client->conn = (struct conn){ .io = { .fd = -1 } };
     client->state = CLIENT_CONNECT;
     client->hooks = hooks;
-    intake_init(&client->answer);
+    harvest_init(&client->answer);
     client->answer_bytes = 0;
     client->requests = 0;
     client->is_paused = false;
@@ -379,7 +379,7 @@ client_send(struct client *client, const struct str *pieces, uint32_t piece_coun
     }
     CHECK(work->part_count > 0);
     work->is_cut = false;
-    intake_begin(&client->answer, is_head_request);
+    harvest_begin(&client->answer, is_head_request);
     client->answer_bytes = 0;
     client->is_paused = false;
     client->why[0] = '\0';
@@ -415,8 +415,8 @@ static void
 client_end(struct client *client, size_t spare_bytes)
 {
     bool can_keep = client_can_keep(client, spare_bytes);
-    struct intake answer = client->answer;
-    intake_init(&client->answer);
+    struct harvest answer = client->answer;
+    harvest_init(&client->answer);
     client->is_paused = false;
     if (can_keep) {
         client->state = CLIENT_READY;
@@ -425,16 +425,16 @@ client_end(struct client *client, size_t spare_bytes)
         client->state = CLIENT_CLOSED;
     }
     client->hooks->on_end(client, can_keep);
-    intake_fini(&answer);
+    harvest_fini(&answer);
 }
 
 /* false: the hook closed the client. */
 static bool
-client_give(struct client *client, enum intake_event event, struct str body)
+client_give(struct client *client, enum harvest_event event, struct str body)
 {
     bool is_gone = false;
     client->work->is_gone = &is_gone;
-    if (event == INTAKE_HEAD) {
+    if (event == HARVEST_HEAD) {
         /* Pieces need to live until on_head only: what is not sent by now is never sent. */
         client->work->is_cut = client->work->is_cut || !client_is_sent(client);
         client->state = CLIENT_BODY;
@@ -454,20 +454,20 @@ client_take(struct client *client, struct str bytes)
 {
     for (;;) {
         struct str body;
-        enum intake_event event = intake_next(&client->answer, &bytes, &body);
+        enum harvest_event event = harvest_next(&client->answer, &bytes, &body);
         switch (event) {
-        case INTAKE_MORE:
+        case HARVEST_MORE:
             return true;
-        case INTAKE_HEAD:
-        case INTAKE_BODY:
+        case HARVEST_HEAD:
+        case HARVEST_BODY:
             if (!client_give(client, event, body)) {
                 return false;
             }
             break;
-        case INTAKE_END:
+        case HARVEST_END:
             client_end(client, bytes.len);
             return false;
-        case INTAKE_BROKEN:
+        case HARVEST_BROKEN:
             client_explain(client, "bad answer: %s", client->answer.why);
             client_fail(client, ERR_BAD);
             return false;
@@ -481,7 +481,7 @@ client_on_read_end(struct client *client, enum err err)
     const char *how = err == ERR_EOF ? "closed" : "reset or cut";
     if (client->state == CLIENT_READY) {
         client_explain(client, "idle connection %s by the provider", how);
-    } else if (err == ERR_EOF && intake_finish(&client->answer) == INTAKE_END) {
+    } else if (err == ERR_EOF && harvest_finish(&client->answer) == HARVEST_END) {
         client_end(client, 0);
         return;
     } else if (client->answer_bytes == 0) {

@@ -24,7 +24,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/str.h"
-#include "http/intake.h"
+#include "http/harvest.h"
 #include "http/conn.h"
 #include "http/parser.h"
 #include "http/tls.h"
@@ -86,7 +86,7 @@ struct client {
     struct conn conn;          /* conn.tls is there from the TLS handshake on (tls_session_save) */
     enum client_state state;
     const struct client_hooks *hooks;
-    struct intake answer;      /* its head: answer.head */
+    struct harvest answer;      /* its head: answer.head */
     uint64_t answer_bytes;     /* of the current answer, on the wire */
     uint32_t requests;         /* sent over this connection */
     bool is_paused;

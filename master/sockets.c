@@ -154,10 +154,11 @@ enum err
 sockets_open_admin(const char *path, int *out_fd, char why[SOCKETS_WHY_BYTES])
 {
     if (is_answered(path)) {
-        snprintf(why, SOCKETS_WHY_BYTES,
-                 "another sub2api answers on %.100s: stop it (sub2apictl -s %.50s stop), or give "
-                 "this one its own [admin] socket and [store] dir",
-                 path, path);
+        snprintf(
+            why, SOCKETS_WHY_BYTES,
+            "another sub2api answers on %.100s: stop it (sub2apictl stop), or give this one its "
+            "own [admin] socket and [store] dir",
+            path);
         return ERR_REFUSED;
     }
     return listen_open_unix(path, out_fd, why);

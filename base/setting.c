@@ -12,31 +12,16 @@
 
 #include "base/check.h"
 #include "base/limits.h"
-#include "base/num.h"
+#include "base/settingfield.h"
 
 #define WRAP_COLUMNS 90u
 #define VALUE_SHOWN_CHARS 80 /* of a refused value, in the sentence about it */
-#define NUMBER_BYTES (NUM_TEXT_BYTES + 3)
 #define SCRATCH_BYTES 8192u
 
 static struct {
     const void *config;
     bool is_given[SETTINGS_MAX];
 } given;
-
-struct suffix {
-    const char *text;
-    uint64_t factor;
-};
-
-/* Largest first, as the printer tries them. */
-static const struct suffix ms_suffixes[] = {
-    { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 }
-};
-static const struct suffix bytes_suffixes[] = { { "g", 1ULL << 30 },
-                                                { "m", 1ULL << 20 },
-                                                { "k", 1ULL << 10 } };
-#define SUFFIX_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 _Static_assert(sizeof(struct setting_list) <= SCRATCH_BYTES, "a list fits the scratch");
 
@@ -54,241 +39,6 @@ const_field_of(const struct setting_section *section, const struct setting *row,
     return (const char *)config + section->offset + row->offset;
 }
 
-static uint64_t
-number_of(const struct setting *row, const void *field)
-{
-    switch (row->type) {
-    case SETTING_BOOL:
-        return *(const bool *)field ? 1 : 0;
-    case SETTING_U32:
-    case SETTING_MS:
-    case SETTING_CHOICE:
-        return *(const uint32_t *)field;
-    case SETTING_U64:
-    case SETTING_BYTES:
-        return *(const uint64_t *)field;
-    case SETTING_TEXT:
-    case SETTING_LIST:
-        break;
-    }
-    CHECK(!"a text has no number");
-    return 0;
-}
-
-static bool
-lists_are_equal(const struct setting_list *a, const struct setting_list *b)
-{
-    if (a->count != b->count) {
-        return false;
-    }
-    for (uint32_t i = 0; i < a->count; i++) {
-        if (strcmp(a->items[i], b->items[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool
-fields_are_equal(const struct setting *row, const void *a, const void *b)
-{
-    switch (row->type) {
-    case SETTING_TEXT:
-        return strncmp(a, b, row->size) == 0;
-    case SETTING_LIST:
-        return lists_are_equal(a, b);
-    case SETTING_BOOL:
-    case SETTING_U32:
-    case SETTING_U64:
-    case SETTING_MS:
-    case SETTING_BYTES:
-    case SETTING_CHOICE:
-        return number_of(row, a) == number_of(row, b);
-    }
-    return false;
-}
-
-/* --- text to value: NULL, or a reason why not --- */
-
-static const char *
-parse_bool(struct str text, bool *out)
-{
-    static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (str_equal_nocase(text, str_of(words[i]))) {
-            *out = i % 2 == 1;
-            return NULL;
-        }
-    }
-    return "must be yes or no";
-}
-
-/* Digits and a suffix of the table; without one the number counts `bare`. */
-static const char *
-parse_scaled(struct str text, const struct suffix *suffixes, size_t count, uint64_t bare,
-             const char *reason, uint64_t *out)
-{
-    size_t digits = 0;
-    while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9') {
-        digits++;
-    }
-    struct str tail = str_trim(str_skip(text, digits));
-    uint64_t factor = tail.len == 0 ? bare : 0;
-    for (size_t i = 0; i < count && factor == 0; i++) {
-        if (str_equal_nocase(tail, str_of(suffixes[i].text))) {
-            factor = suffixes[i].factor;
-        }
-    }
-    uint64_t number = 0;
-    if (factor == 0 || num_u64(str_make(text.data, digits), &number) != ERR_OK ||
-        __builtin_mul_overflow(number, factor, out)) {
-        return reason;
-    }
-    return NULL;
-}
-
-static const char *
-parse_number(const struct setting *row, struct str text, uint64_t *out)
-{
-    if (row->type == SETTING_MS) {
-        return parse_scaled(text, ms_suffixes, SUFFIX_COUNT(ms_suffixes), 1000,
-                            "must be a time such as 500ms, 30s, 5m or 2h", out);
-    }
-    if (row->type == SETTING_BYTES) {
-        return parse_scaled(text, bytes_suffixes, SUFFIX_COUNT(bytes_suffixes), 1,
-                            "must be a size such as 4096, 64k, 16m or 1g", out);
-    }
-    return num_u64(text, out) == ERR_OK ? NULL : "must be a whole number";
-}
-
-static uint64_t
-row_max(const struct setting *row)
-{
-    bool is_32 = row->type == SETTING_U32 || row->type == SETTING_MS;
-    uint64_t type_max = is_32 ? UINT32_MAX : UINT64_MAX;
-    uint64_t max = row->max == 0 && row->min == 0 ? type_max : row->max;
-    CHECK(max <= type_max && row->min <= max);
-    return max;
-}
-
-/* The shortest spelling that reads back: "90s", "64k", "0". */
-static const char *
-number_text(const struct setting *row, uint64_t number, char out[NUMBER_BYTES])
-{
-    const struct suffix *suffixes = row->type == SETTING_MS ? ms_suffixes : bytes_suffixes;
-    size_t count = row->type == SETTING_MS      ? SUFFIX_COUNT(ms_suffixes)
-                   : row->type == SETTING_BYTES ? SUFFIX_COUNT(bytes_suffixes)
-                                                : 0;
-    for (size_t i = 0; i < count && number > 0; i++) {
-        if (number % suffixes[i].factor == 0) {
-            uint32_t len = num_text(number / suffixes[i].factor, out);
-            memcpy(out + len, suffixes[i].text, strlen(suffixes[i].text) + 1);
-            return out;
-        }
-    }
-    num_text(number, out);
-    return out;
-}
-
-static bool
-has_control(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c < 0x20 || c == 0x7f) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *
-parse_choice(const struct setting *row, struct str text, uint32_t *out)
-{
-    for (uint32_t i = 0; row->choices[i] != NULL; i++) {
-        if (str_equal(text, str_of(row->choices[i]))) {
-            *out = i;
-            return NULL;
-        }
-    }
-    return "must be one of"; /* the sentence goes on with the choices */
-}
-
-static const char *
-parse_list_item(struct setting_list *list, struct str text, enum setting_source source)
-{
-    if (list->source != source) {
-        memset(list, 0, sizeof(*list));
-        list->source = source;
-    }
-    if (text.len == 0) {
-        list->count = 0;
-        return NULL;
-    }
-    if (list->count >= SETTING_LIST_ITEMS_MAX) {
-        return "is given too often";
-    }
-    if (!str_copy(list->items[list->count], SETTING_LIST_ITEM_BYTES, text)) {
-        return "is too long";
-    }
-    list->count++;
-    return NULL;
-}
-
-static const char *
-parse_ranged(const struct setting *row, struct str text, void *field)
-{
-    uint64_t number = 0;
-    const char *reason = parse_number(row, text, &number);
-    if (reason != NULL) {
-        return reason;
-    }
-    if (number < row->min || number > row_max(row)) {
-        return "must be"; /* the sentence goes on with the range */
-    }
-    if (row->type == SETTING_U32 || row->type == SETTING_MS) {
-        *(uint32_t *)field = (uint32_t)number;
-    } else {
-        *(uint64_t *)field = number;
-    }
-    return NULL;
-}
-
-static const char *
-parse_text(const struct setting *row, struct str text, char *field)
-{
-    if (text.len >= row->size) {
-        return "is too long";
-    }
-    /* Zeroes behind it, so that equal settings are equal bytes. */
-    memset(field, 0, row->size);
-    return str_copy(field, row->size, text) ? NULL : "holds a NUL";
-}
-
-static const char *
-parse_field(const struct setting *row, struct str text, enum setting_source source, void *field)
-{
-    if (has_control(text)) {
-        return "holds a control character";
-    }
-    switch (row->type) {
-    case SETTING_BOOL:
-        return parse_bool(text, field);
-    case SETTING_U32:
-    case SETTING_U64:
-    case SETTING_MS:
-    case SETTING_BYTES:
-        return parse_ranged(row, text, field);
-    case SETTING_TEXT:
-        return parse_text(row, text, field);
-    case SETTING_CHOICE:
-        return parse_choice(row, text, field);
-    case SETTING_LIST:
-        return parse_list_item(field, text, source);
-    }
-    return "has no type";
-}
-
 /* --- defaults --- */
 
 static void
@@ -296,13 +46,13 @@ set_standard(const struct setting *row, void *field)
 {
     struct str rest = str_of(row->standard);
     if (row->type != SETTING_LIST) {
-        CHECK(parse_field(row, rest, SETTING_STANDARD, field) == NULL);
+        CHECK(settingfield_parse(row, rest, SETTING_STANDARD, field) == NULL);
         return;
     }
     memset(field, 0, sizeof(struct setting_list));
     while (rest.len > 0) {
         struct str item = str_trim(str_cut(&rest, '\n'));
-        CHECK(parse_field(row, item, SETTING_STANDARD, field) == NULL);
+        CHECK(settingfield_parse(row, item, SETTING_STANDARD, field) == NULL);
     }
 }
 
@@ -475,19 +225,19 @@ static enum err
 refuse_value(const struct line *line, const struct setting *row, const char *reason)
 {
     const char *data = line->value.len == 0 ? "" : line->value.data;
-    if (row->type == SETTING_CHOICE) {
+    if (reason == settingfield_bad_choice) {
         char choices[160];
         add_choices(row, choices, sizeof(choices));
         return refuse(line, "\"%.*s\": %s %s", shown(line->value), data, reason, choices);
     }
-    if (strcmp(reason, "must be") == 0) {
-        char low[NUMBER_BYTES];
-        char high[NUMBER_BYTES];
-        number_text(row, row->min, low);
-        number_text(row, row_max(row), high);
+    if (reason == settingfield_bad_range) {
+        char low[SETTINGFIELD_BYTES];
+        char high[SETTINGFIELD_BYTES];
+        settingfield_number(row, row->min, low);
+        settingfield_number(row, settingfield_max(row), high);
         return refuse(line, "\"%.*s\": %s %s to %s", shown(line->value), data, reason, low, high);
     }
-    if (has_control(line->value)) {
+    if (settingfield_has_control(line->value)) {
         return refuse(line, "%s", reason); /* not shown: it is going to a terminal */
     }
     return refuse(line, "\"%.*s\": %s", shown(line->value), data, reason);
@@ -516,8 +266,8 @@ apply_row(const struct line *line, const struct setting_section *sections,
         return refuse(line, "is given twice");
     }
     const char *reason =
-        parse_field(row, str_trim(line->value), is_command ? SETTING_COMMAND : SETTING_FILE,
-                    field_of(section, row, config));
+        settingfield_parse(row, str_trim(line->value), is_command ? SETTING_COMMAND : SETTING_FILE,
+                           field_of(section, row, config));
     if (reason != NULL) {
         return refuse_value(line, row, reason);
     }
@@ -578,8 +328,8 @@ print_wrapped(const char *text, struct buf *out)
 static enum err
 print_facts(const struct setting *row, struct buf *out)
 {
-    char low[NUMBER_BYTES];
-    char high[NUMBER_BYTES];
+    char low[SETTINGFIELD_BYTES];
+    char high[SETTINGFIELD_BYTES];
     char facts[512] = "";
     bool is_number = row->type == SETTING_U32 || row->type == SETTING_U64 ||
                      row->type == SETTING_MS || row->type == SETTING_BYTES;
@@ -591,11 +341,11 @@ print_facts(const struct setting *row, struct buf *out)
         snprintf(facts, sizeof(facts), "may be given up to %d times", SETTING_LIST_ITEMS_MAX);
     } else if (row->type == SETTING_TEXT) {
         snprintf(facts, sizeof(facts), "up to %zu characters", row->size - 1);
-    } else if (is_number && row_max(row) == UINT64_MAX) {
-        snprintf(facts, sizeof(facts), "%s or more", number_text(row, row->min, low));
+    } else if (is_number && settingfield_max(row) == UINT64_MAX) {
+        snprintf(facts, sizeof(facts), "%s or more", settingfield_number(row, row->min, low));
     } else if (is_number) {
-        snprintf(facts, sizeof(facts), "%s to %s", number_text(row, row->min, low),
-                 number_text(row, row_max(row), high));
+        snprintf(facts, sizeof(facts), "%s to %s", settingfield_number(row, row->min, low),
+                 settingfield_number(row, settingfield_max(row), high));
     }
     bool has_unit = is_number && row->unit != NULL && row->unit[0] != '\0' &&
                     (row->type == SETTING_U32 || row->type == SETTING_U64);
@@ -617,7 +367,7 @@ print_list(const struct setting *row, const char *mark, const struct setting_lis
 static enum err
 print_value(const struct setting *row, const char *mark, const void *field, struct buf *out)
 {
-    char number[NUMBER_BYTES];
+    char number[SETTINGFIELD_BYTES];
     const char *text = "";
     switch (row->type) {
     case SETTING_LIST:
@@ -626,16 +376,16 @@ print_value(const struct setting *row, const char *mark, const void *field, stru
         text = field;
         break;
     case SETTING_BOOL:
-        text = number_of(row, field) != 0 ? "yes" : "no";
+        text = settingfield_get(row, field) != 0 ? "yes" : "no";
         break;
     case SETTING_CHOICE:
-        text = row->choices[number_of(row, field)];
+        text = row->choices[settingfield_get(row, field)];
         break;
     case SETTING_U32:
     case SETTING_U64:
     case SETTING_MS:
     case SETTING_BYTES:
-        text = number_text(row, number_of(row, field), number);
+        text = settingfield_number(row, settingfield_get(row, field), number);
         break;
     }
     return buf_printf(out, "%s%s =%s%s\n", mark, row->key, text[0] == '\0' ? "" : " ", text);
@@ -647,7 +397,7 @@ is_standard(const struct setting *row, const void *field)
     _Alignas(16) char scratch[SCRATCH_BYTES];
     CHECK(row->size <= sizeof(scratch));
     set_standard(row, scratch);
-    return fields_are_equal(row, field, scratch);
+    return settingfield_equal(row, field, scratch);
 }
 
 static enum err
@@ -705,8 +455,8 @@ setting_find_frozen(const struct setting_section *sections, size_t count, const 
         for (size_t j = 0; j < sections[i].row_count; j++) {
             const struct setting *row = &sections[i].rows[j];
             if (!row->is_reloadable &&
-                !fields_are_equal(row, const_field_of(&sections[i], row, old_config),
-                                  const_field_of(&sections[i], row, new_config))) {
+                !settingfield_equal(row, const_field_of(&sections[i], row, old_config),
+                                    const_field_of(&sections[i], row, new_config))) {
                 *section_name = sections[i].name;
                 return row;
             }

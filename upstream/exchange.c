@@ -508,6 +508,12 @@ exchange_is_running(const struct exchange *exchange)
            exchange->phase != EXCHANGE_FAILED;
 }
 
+bool
+exchange_is_sent(const struct exchange *exchange)
+{
+    return exchange->client == NULL || client_is_sent(exchange->client);
+}
+
 void
 exchange_start(struct exchange *exchange, const struct target *target, const struct str *pieces,
                uint32_t piece_count, bool of_head)

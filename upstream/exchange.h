@@ -105,6 +105,9 @@ void exchange_stop(struct exchange *exchange);
 /* Back-pressure: stop and go on reading. */
 void exchange_pause(struct exchange *exchange, bool paused);
 
+/* Has the kernel all bytes of the request? Then its pieces are not needed any more. */
+bool exchange_is_sent(const struct exchange *exchange);
+
 bool exchange_is_running(const struct exchange *exchange);
 const char *exchange_phase_text(enum exchange_phase phase);
 

@@ -215,6 +215,48 @@ best_of(const struct select_want *want, const struct catalog_group *group, const
     return best;
 }
 
+/*
+ * The one account that could serve at all: benching it would refuse what it might well answer, and
+ * protect nobody. NULL when there are several, or none.
+ */
+static const struct catalog_account *
+only_choice(const struct select_want *want, const struct catalog_group *group, uint32_t *out_index)
+{
+    const struct catalog_account *only = NULL;
+    for (uint32_t i = 0; i < group->account_count; i++) {
+        const struct catalog_account *account = &want->view->accounts[group->accounts[i]];
+        if (judge_record(want, account) != SELECT_OK) {
+            continue;
+        }
+        if (only != NULL) {
+            return NULL;
+        }
+        only = account;
+        *out_index = group->accounts[i];
+    }
+    return only;
+}
+
+/* All candidates are benched: an only one is used all the same. */
+static enum select_result
+take_only(const struct select_want *want, const struct catalog_group *group,
+          struct select_choice *out)
+{
+    uint32_t index = 0;
+    const struct catalog_account *account = only_choice(want, group, &index);
+    uint32_t gate = 0;
+    if (want->tried_count > 0 || account == NULL ||
+        gate_find(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
+        return SELECT_BENCHED;
+    }
+    if (gate_take(want->segment, want->slot, gate, account->account.concurrency,
+                  want->arrived_ns) != ERR_OK) {
+        return SELECT_FULL;
+    }
+    *out = (struct select_choice){ .account = account, .account_index = index, .gate = gate };
+    return SELECT_OK;
+}
+
 enum select_result
 select_take(const struct select_want *want, struct select_choice *out)
 {
@@ -226,7 +268,8 @@ select_take(const struct select_want *want, struct select_choice *out)
         enum select_result why = SELECT_NONE;
         uint32_t best = best_of(want, group, refused, &why);
         if (best == UINT32_MAX) {
-            return more_telling(reason, why == SELECT_OK ? SELECT_NONE : why);
+            reason = more_telling(reason, why == SELECT_OK ? SELECT_NONE : why);
+            return reason == SELECT_BENCHED ? take_only(want, group, out) : reason;
         }
         const struct catalog_account *account = &want->view->accounts[group->accounts[best]];
         enum select_result result = take_account(want, account, out);
@@ -238,7 +281,7 @@ select_take(const struct select_want *want, struct select_choice *out)
         reason = more_telling(reason, result);
         refused[best / 64] |= 1ull << (best % 64);
     }
-    return reason;
+    return reason == SELECT_BENCHED ? take_only(want, group, out) : reason;
 }
 
 void

@@ -90,6 +90,7 @@ struct relay {
 
     /* what it holds */
     uint32_t lease;            /* LEASE_NONE = none */
+    bool has_budget;           /* reserved_tokens (maybe 0) stand in the key's budget */
     uint64_t reserved_tokens;
     struct relay_hold holds[RELAY_GATES];
     struct select_choice choice; /* choice.account NULL = none */
@@ -102,6 +103,7 @@ struct relay {
     struct loop_timer deadline; /* of a wait, a half-closed client, a drain */
     struct loop_timer ping;
     struct loop_task resume;   /* goes on after a turn at a gate, outside gate.c's call */
+    struct loop_task gone;     /* looks at a client that left, outside http/server's call */
 
     /* the attempts */
     struct exchange exchange;
@@ -115,6 +117,7 @@ struct relay {
     struct stream stream;
     uint16_t status;           /* sent to the client; 0 = none */
     const char *code;          /* stable error code; NULL = success */
+    uint64_t drained_from;     /* bytes of the provider's answer when its client left */
     bool is_client_gone;
     bool is_half_gone;
 };
@@ -124,8 +127,13 @@ extern const struct server_hooks relay_server_hooks;
 /* Frees the pool's object; called by settle.c only. */
 void relay_free(struct relay *relay);
 
+/* The only door between states. */
+void relay_set_state(struct relay *relay, enum relay_state state);
+
 /* Ends it with this refusal (or the dialect's error event when the answer has begun). */
 void relay_refuse(struct relay *relay, const struct reply *reply);
+/* Nobody waits for it any more: ends it, billed by what is known. */
+void relay_abort(struct relay *relay);
 /* The admin wants it to end. */
 void relay_kill(struct relay *relay);
 

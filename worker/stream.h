@@ -38,7 +38,11 @@ struct stream {
     bool counts_usage;
     bool is_half_line;  /* the client's bytes end inside an event: no comment may be sent */
     uint16_t status;    /* the provider's */
+    struct str error_fields; /* of a provider's error answer, for the client; in the request's arena */
+    bool is_whole;      /* the tail holds the answer from its first byte */
     uint64_t body_bytes; /* of the provider's answer so far */
+    uint64_t turn_bytes; /* passed to the client since the last turn's end */
+    uint64_t input_tokens; /* estimated from the request */
     uint64_t sent_ms;   /* last time something went to the client */
     struct sse sse;
     struct buf tail;

@@ -1,0 +1,367 @@
+#include "worker/admit.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "http/header.h"
+#include "proto/splice.h"
+#include "shm/counter.h"
+#include "shm/heritage.h"
+#include "worker/attempt.h"
+#include "worker/gatekeeper.h"
+#include "worker/relay.h"
+#include "worker/workerconf.h"
+
+/* --- the body --- */
+
+static void
+refuse_peek(struct relay *relay, const struct peek_error *error)
+{
+    relay_refuse(relay, &(struct reply){ .status = (uint16_t)error->status,
+                                         .code = error->code,
+                                         .message = str_of(error->message),
+                                         .param = error->param });
+}
+
+static bool
+is_multipart(struct str type)
+{
+    struct str want = STR("multipart/form-data");
+    return type.len >= want.len && str_equal_nocase(str_make(type.data, want.len), want);
+}
+
+/* Looks at the body. False: refused. */
+static bool
+peek_body(struct relay *relay)
+{
+    struct server_request *request = relay->request;
+    relay->peek = arena_alloc(&request->arena, sizeof *relay->peek);
+    if (relay->peek == NULL) {
+        relay_refuse(relay, &(struct reply){ .status = 503,
+                                             .code = "overloaded",
+                                             .message = STR("Out of memory for this request") });
+        return false;
+    }
+    struct str type = header_find(&request->head.headers, STR("content-type"));
+    struct peek_error error;
+    enum err err;
+    if (is_multipart(type)) {
+        if ((relay->row->flags & ENDPOINT_MULTIPART) == 0) {
+            relay_refuse(relay, &(struct reply){ .status = 415,
+                                                 .code = "unsupported_media_type",
+                                                 .message = STR("This endpoint takes JSON") });
+            return false;
+        }
+        err = peek_multipart(relay->row->endpoint, request->body, type, relay->peek, &error);
+    } else {
+        err = peek_json(relay->row->endpoint, request->body, relay->peek, &error);
+    }
+    if (err != ERR_OK) {
+        refuse_peek(relay, &error);
+        return false;
+    }
+    return true;
+}
+
+/* The model from the path (Gemini) or the body. False: refused. */
+static bool
+find_model(struct relay *relay)
+{
+    relay->model = str_of(relay->peek->model);
+    if ((relay->row->flags & ENDPOINT_MODEL_PATH) == 0) {
+        return true;
+    }
+    char *model = arena_alloc_raw(&relay->request->arena, MODEL_NAME_BYTES);
+    size_t length = 0;
+    if (model == NULL ||
+        endpoint_model_decode(relay->hit.model, model, MODEL_NAME_BYTES, &length) != ERR_OK) {
+        relay_refuse(relay, &(struct reply){ .status = 400,
+                                             .code = "missing_model",
+                                             .message = STR("The path names no usable model"),
+                                             .param = "model" });
+        return false;
+    }
+    relay->model = str_make(model, length);
+    return true;
+}
+
+static bool
+query_asks_sse(struct str query)
+{
+    while (query.len > 0) {
+        struct str value = str_cut(&query, '&');
+        struct str name = str_cut(&value, '=');
+        if ((str_equal(name, STR("alt")) || str_equal(name, STR("$alt")) ||
+             str_equal(name, STR("%24alt"))) &&
+            str_equal(value, STR("sse"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+find_streaming(struct relay *relay)
+{
+    uint32_t flags = relay->row->flags;
+    bool always = (flags & ENDPOINT_STREAM_ALWAYS) != 0;
+    relay->wants_stream = always || ((flags & ENDPOINT_STREAM) != 0 && relay->peek->stream);
+    relay->wants_sse =
+        relay->wants_stream && (!always || query_asks_sse(relay->request->head.query));
+    relay->stream.input_tokens = relay->peek->input_tokens;
+}
+
+/* --- the lease --- */
+
+static void
+fill_lease(const struct relay *relay, const struct catalog_key *key, struct lease_data *data)
+{
+    *data = (struct lease_data){ .key_id = relay->key_id,
+                                 .user_id = relay->user_id,
+                                 .group_id = relay->group_id,
+                                 .start_ms = relay->request->started_ms,
+                                 .start_wall_ms = clock_wall_ms(),
+                                 .bytes_in = relay->request->bytes_in,
+                                 .gate_user = GATE_INDEX_NONE,
+                                 .gate_key = GATE_INDEX_NONE,
+                                 .gate_group = GATE_INDEX_NONE,
+                                 .gate_account = GATE_INDEX_NONE,
+                                 .endpoint = (uint8_t)relay->row->endpoint,
+                                 .client_dialect = (uint8_t)relay->row->dialect,
+                                 .upstream_dialect = (uint8_t)relay->row->dialect,
+                                 .is_stream = relay->wants_stream };
+    memcpy(data->request_id, relay->id, sizeof data->request_id);
+    memcpy(data->key_name, key->key.name, sizeof data->key_name);
+    size_t model =
+        relay->model.len < sizeof data->model ? relay->model.len : sizeof data->model - 1;
+    if (model > 0) {
+        memcpy(data->model, relay->model.data, model);
+    }
+    str_copy(data->address, sizeof data->address, relay->request->address);
+}
+
+static bool
+take_lease(struct relay *relay, const struct catalog_key *key)
+{
+    struct worker *worker = relay->worker;
+    struct lease_data data;
+    fill_lease(relay, key, &data);
+    const char *why = NULL;
+    if (ring_reserve(&worker->ring, 1) != ERR_OK) {
+        why = "The gateway cannot record requests now (its store does not keep up)";
+    } else if (lease_take(&worker->leases, &data, &relay->lease) != ERR_OK) {
+        ring_unreserve(&worker->ring, 1);
+        relay->lease = LEASE_NONE;
+        why = "The gateway has too many requests under way ([shm] leases)";
+    }
+    if (why != NULL) {
+        counter_add(worker->segment, worker->slot, COUNTER_REFUSED_OVERLOADED, 1);
+        relay_refuse(relay, &(struct reply){ .status = 503,
+                                             .code = "overloaded",
+                                             .message = str_of(why),
+                                             .retry_after_s = 1 });
+        return false;
+    }
+    worker->by_lease[relay->lease] = relay;
+    return true;
+}
+
+/* --- gates --- */
+
+static void
+note_gates(struct relay *relay)
+{
+    struct lease_data *data = lease_edit(&relay->worker->leases, relay->lease);
+    const struct relay_hold *holds = relay->holds;
+    data->gate_key = holds[RELAY_GATE_KEY].is_held ? holds[RELAY_GATE_KEY].gate : GATE_INDEX_NONE;
+    data->gate_user =
+        holds[RELAY_GATE_USER].is_held ? holds[RELAY_GATE_USER].gate : GATE_INDEX_NONE;
+    data->gate_group =
+        holds[RELAY_GATE_GROUP].is_held ? holds[RELAY_GATE_GROUP].gate : GATE_INDEX_NONE;
+    lease_done(&relay->worker->leases, relay->lease);
+}
+
+static void
+refuse_waiting(struct relay *relay, const char *code, enum relay_gate at, uint32_t limit)
+{
+    struct worker *worker = relay->worker;
+    const char *limiter = gatekeeper_limiter(at);
+    struct str message;
+    if (strcmp(code, "queue_timeout") == 0) {
+        message = arena_printf(&relay->request->arena,
+                               "No slot of the %s became free in time (limit %u in flight)",
+                               limiter, limit);
+    } else if (strcmp(code, "queue_full") == 0) {
+        message = arena_printf(&relay->request->arena,
+                               "Too many requests wait for a slot of the %s (limit %u in flight)",
+                               limiter, limit);
+    } else {
+        message =
+            arena_printf(&relay->request->arena,
+                         "The %s's limit of %u requests in flight is reached", limiter, limit);
+    }
+    counter_add(worker->segment, worker->slot,
+                strcmp(code, "concurrency_limit_exceeded") == 0 ? COUNTER_REFUSED_CONCURRENCY
+                                                                : COUNTER_REFUSED_QUEUE,
+                1);
+    relay_refuse(relay, &(struct reply){
+                            .status = 429, .code = code, .message = message, .retry_after_s = 1 });
+}
+
+/* May one more wait there? False: refused. */
+static bool
+may_wait(struct relay *relay, uint32_t gate, uint32_t limit)
+{
+    const struct workerconf *conf = relay->worker->heritage->worker_conf;
+    bool is_shared = relay->waits_at == RELAY_GATE_GROUP || relay->waits_at == RELAY_GATES;
+    uint32_t places = is_shared ? conf->queue_per_group : conf->queue_per_user;
+    if (places == 0) {
+        refuse_waiting(relay, "concurrency_limit_exceeded", relay->waits_at, limit);
+        return false;
+    }
+    if (gate_waiting(relay->worker->segment, gate) >= places) {
+        refuse_waiting(relay, "queue_full", relay->waits_at, limit);
+        return false;
+    }
+    return true;
+}
+
+static void
+on_turn(struct gate_waiter *waiter)
+{
+    struct relay *relay = LIST_OWNER(waiter, struct relay, waiter);
+    if (relay->waits_at != RELAY_GATES) {
+        relay->holds[relay->waits_at].is_held = true;
+    }
+    loop_defer(relay->worker->loop, &relay->resume);
+}
+
+static void
+wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
+{
+    const struct workerconf *conf = relay->worker->heritage->worker_conf;
+    struct worker *worker = relay->worker;
+    if (!may_wait(relay, gate, limit)) {
+        return;
+    }
+    relay_set_state(relay, RELAY_WAIT);
+    lease_set_action(&worker->leases, relay->lease, LEASE_WAITING);
+    counter_add(worker->segment, worker->slot, COUNTER_QUEUED, 1);
+    gate_waiter_init(&relay->waiter);
+    relay->waiter.limit = limit;
+    relay->waiter.arrived_ns = relay->arrived_ns;
+    relay->waiter.on_try = on_try;
+    relay->waiter.on_turn = on_turn;
+    relay->waiter.class_hash =
+        hash_bytes(&worker->segment->hash_key, relay->model) ^ (uint64_t)relay->row->dialect;
+    uint32_t wait_ms =
+        relay->waits_at == RELAY_GATES ? conf->queue_account_ms : conf->queue_user_ms;
+    loop_timer_set(worker->loop, &relay->deadline, loop_now_ms(worker->loop) + wait_ms);
+    gate_wait(&worker->gates, gate, &relay->waiter);
+}
+
+void
+admit_wait_account(struct relay *relay, gate_try_fn on_try)
+{
+    uint32_t pool = 0;
+    relay->waits_at = RELAY_GATES;
+    if (gate_find(relay->worker->segment, GATE_POOL, relay->group_id, &pool) != ERR_OK) {
+        refuse_waiting(relay, "queue_full", RELAY_GATES, 0);
+        return;
+    }
+    wait_at(relay, pool, 0, on_try);
+}
+
+/* Takes the gates one after another; stops where it must wait. */
+static void
+take_gates(struct relay *relay)
+{
+    struct worker *worker = relay->worker;
+    for (uint32_t i = 0; i < RELAY_GATES; i++) {
+        struct relay_hold *hold = &relay->holds[i];
+        if (hold->is_held) {
+            continue;
+        }
+        CHECK(hold->gate != GATE_INDEX_NONE);
+        if (gate_take(worker->segment, worker->slot, hold->gate, hold->limit, relay->arrived_ns) ==
+            ERR_OK) {
+            hold->is_held = true;
+            continue;
+        }
+        relay->waits_at = (enum relay_gate)i;
+        wait_at(relay, hold->gate, hold->limit, NULL);
+        return;
+    }
+    note_gates(relay);
+    attempt_pick(relay);
+}
+
+void
+admit_resume(struct loop_task *task)
+{
+    struct relay *relay = LIST_OWNER(task, struct relay, resume);
+    CHECK(relay->state == RELAY_WAIT);
+    loop_timer_clear(relay->worker->loop, &relay->deadline);
+    const struct catalog_key *key = NULL;
+    struct reply refusal;
+    /* A key that was revoked while its request waited gets nothing; the view of the wait stays
+     * valid for the account that may be held already. */
+    if (!relay->has_choice && gatekeeper_again(relay, &key, &refusal) != ERR_OK) {
+        relay_refuse(relay, &refusal);
+        return;
+    }
+    if (relay->has_choice) {
+        attempt_start(relay);
+    } else {
+        take_gates(relay);
+    }
+}
+
+void
+admit_timeout(struct relay *relay)
+{
+    CHECK(relay->state == RELAY_WAIT);
+    uint32_t limit = relay->waits_at == RELAY_GATES ? 0 : relay->holds[relay->waits_at].limit;
+    gate_leave(&relay->worker->gates, &relay->waiter);
+    if (relay->waits_at == RELAY_GATES && relay->tried_count > 0) {
+        /* It waited for another account after a failure: that failure is the better answer. */
+        relay_refuse(relay, &(struct reply){ .status = relay->failure.status,
+                                             .code = relay->failure.code,
+                                             .message = str_of(relay->failure.message),
+                                             .retry_after_s = relay->retry_after_s });
+        return;
+    }
+    refuse_waiting(relay, "queue_timeout", relay->waits_at, limit);
+}
+
+void
+admit_request(struct relay *relay)
+{
+    relay_set_state(relay, RELAY_ADMIT);
+    if (!peek_body(relay) || !find_model(relay)) {
+        return;
+    }
+    find_streaming(relay);
+    const struct catalog_key *key = NULL;
+    struct reply refusal;
+    if (gatekeeper_again(relay, &key, &refusal) != ERR_OK ||
+        gatekeeper_rules(relay, key, &refusal) != ERR_OK) {
+        relay_refuse(relay, &refusal);
+        return;
+    }
+    if (!take_lease(relay, key)) {
+        return;
+    }
+    if (gatekeeper_limits(relay, key, &refusal) != ERR_OK) {
+        relay_refuse(relay, &refusal);
+        return;
+    }
+    relay->arrived_ns = clock_now_ns();
+    const struct workerconf *conf = relay->worker->heritage->worker_conf;
+    if (relay->wants_sse && conf->ping_interval_ms != 0) {
+        loop_timer_set(relay->worker->loop, &relay->ping,
+                       loop_now_ms(relay->worker->loop) + conf->ping_interval_ms);
+    }
+    take_gates(relay);
+}

@@ -1,0 +1,33 @@
+/*
+ * admit.h - from a whole body to an account: rules, limits, places in queues.
+ *
+ *   admit_request: peek, key again, rules -> lease -> windows, quota -> key's, user's, group's gate
+ *   -> attempt_pick. Each gate that is full is waited for: bounded, in order of arrival, with a
+ *   deadline, and with comments to a streaming client.
+ *
+ * Runs in: worker.
+ */
+#ifndef WORKER_ADMIT_H
+#define WORKER_ADMIT_H
+
+#include <stdint.h>
+
+#include "base/loop.h"
+#include "shm/gate.h"
+
+struct relay;
+struct reply;
+
+/* The body is whole. Goes on until the request waits, is under way, or has ended. */
+void admit_request(struct relay *relay);
+
+/* All accounts are full: waits in the group's pool; `on_try` takes one (attempt.c). */
+void admit_wait_account(struct relay *relay, gate_try_fn on_try);
+
+/* The turn came (deferred out of gate.c): goes on. */
+void admit_resume(struct loop_task *task);
+
+/* The wait's deadline. */
+void admit_timeout(struct relay *relay);
+
+#endif

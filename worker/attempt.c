@@ -1,0 +1,434 @@
+#include "worker/attempt.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "proto/error.h"
+#include "proto/splice.h"
+#include "shm/counter.h"
+#include "shm/health.h"
+#include "shm/heritage.h"
+#include "store/match.h"
+#include "upstream/reach.h"
+#include "upstream/request.h"
+#include "worker/admit.h"
+#include "worker/relay.h"
+#include "worker/workerconf.h"
+
+/* A provider's retry-after beyond a week is nonsense. */
+#define RETRY_AFTER_S_MAX (7u * 24 * 3600)
+
+/* --- choosing --- */
+
+static struct select_want
+want_of(struct relay *relay)
+{
+    return (struct select_want){ .segment = relay->worker->segment,
+                                 .slot = relay->worker->slot,
+                                 .view = relay->view,
+                                 .group = relay->group,
+                                 .dialect = relay->row->dialect,
+                                 .model = relay->model,
+                                 .tried = relay->tried,
+                                 .tried_count = relay->tried_count,
+                                 .now_ms = loop_now_ms(relay->worker->loop),
+                                 .arrived_ns = relay->arrived_ns };
+}
+
+/* A place in the pool may be served: try what this request can use. */
+static enum gate_turn
+on_try(struct gate_waiter *waiter)
+{
+    struct relay *relay = LIST_OWNER(waiter, struct relay, waiter);
+    struct select_want want = want_of(relay);
+    enum select_result result = select_take(&want, &relay->choice);
+    if (result == SELECT_OK) {
+        relay->has_choice = true;
+        return GATE_TURN_TAKEN;
+    }
+    return result == SELECT_FULL ? GATE_TURN_FULL : GATE_TURN_PASS;
+}
+
+/* The last failure, as the client hears it. */
+static void
+refuse_exhausted(struct relay *relay)
+{
+    struct stream *stream = &relay->stream;
+    const struct retry_decision *failure = &relay->failure;
+    struct error_found found = { .message = "" };
+    if (stream->is_error) {
+        error_read(relay->row->dialect, stream->status, buf_str(&stream->tail), &found);
+    }
+    bool is_shaped = found.type[0] != '\0' || found.code[0] != '\0';
+    if (failure->status == 429 && stream->is_error && is_shaped && !stream->is_begun &&
+        relay->request != NULL) {
+        stream_pass_error(relay);
+        relay_finish(relay, failure->code);
+        return;
+    }
+    char cleaned[EXCERPT_BYTES + 1] = "";
+    error_clean(str_of(found.message), cleaned, sizeof cleaned);
+    struct str message = str_of(failure->message);
+    if (cleaned[0] != '\0' && relay->request != NULL && !stream->is_begun) {
+        message = arena_printf(&relay->request->arena, "%s: %s", failure->message, cleaned);
+    }
+    relay_refuse(relay, &(struct reply){ .status = failure->status,
+                                         .code = failure->code,
+                                         .message = message,
+                                         .retry_after_s = relay->retry_after_s });
+}
+
+static void
+refuse_selection(struct relay *relay, enum select_result result)
+{
+    struct arena *arena = &relay->request->arena;
+    struct worker *worker = relay->worker;
+    struct reply reply = { .status = 503, .code = "no_channel_available", .retry_after_s = 5 };
+    if (result == SELECT_MODEL || result == SELECT_DIALECT) {
+        reply = (struct reply){ .status = 404, .code = "model_not_found", .param = "model" };
+        reply.message = arena_printf(arena,
+                                     "No account of your group serves the model '%.*s' in "
+                                     "the %s dialect",
+                                     STR_ARG(relay->model), dialect_name(relay->row->dialect));
+    } else if (result == SELECT_RATE) {
+        reply.status = 429;
+        reply.code = "rate_limit_exceeded";
+        reply.message = STR("All accounts of your group have used up their requests a minute");
+    } else {
+        reply.message =
+            arena_printf(arena, "No account is available now (%s)", select_text(result));
+    }
+    counter_add(worker->segment, worker->slot, COUNTER_REFUSED_NO_CHANNEL, 1);
+    relay_refuse(relay, &reply);
+}
+
+void
+attempt_pick(struct relay *relay)
+{
+    struct worker *worker = relay->worker;
+    relay_set_state(relay, RELAY_PICK);
+    lease_set_action(&worker->leases, relay->lease, LEASE_PICKING);
+    struct select_want want = want_of(relay);
+    enum select_result result = SELECT_FULL;
+    uint32_t pool = 0;
+    bool has_elders = gate_peek(worker->segment, GATE_POOL, relay->group_id, &pool) == ERR_OK &&
+                      gate_is_waited(worker->segment, pool, relay->arrived_ns);
+    if (!has_elders) {
+        result = select_take(&want, &relay->choice);
+    }
+    if (result == SELECT_OK) {
+        relay->has_choice = true;
+        attempt_start(relay);
+    } else if (result == SELECT_FULL) {
+        admit_wait_account(relay, on_try);
+    } else if (relay->tried_count > 0) {
+        refuse_exhausted(relay);
+    } else {
+        refuse_selection(relay, result);
+    }
+}
+
+/* --- starting --- */
+
+static void
+note_account(struct relay *relay, struct str sent)
+{
+    struct lease_data *data = lease_edit(&relay->worker->leases, relay->lease);
+    const struct account *account = &relay->choice.account->account;
+    data->account_id = account->id;
+    data->gate_account = relay->choice.gate;
+    data->attempt = (uint8_t)relay->tried_count;
+    memcpy(data->account_name, account->name, sizeof data->account_name);
+    size_t length = sent.len < sizeof data->model_sent ? sent.len : sizeof data->model_sent - 1;
+    if (length > 0) {
+        memcpy(data->model_sent, sent.data, length);
+    }
+    data->model_sent[length] = '\0';
+    lease_done(&relay->worker->leases, relay->lease);
+}
+
+/* The body as this account gets it: its name of the model, usage asked for in chat streams. */
+static enum err
+make_body(struct relay *relay, struct str sent, struct splice *out)
+{
+    enum endpoint endpoint = relay->row->endpoint;
+    bool is_chat = endpoint == ENDPOINT_CHAT || endpoint == ENDPOINT_COMPLETIONS;
+    struct splice_want want = { .include_usage = false };
+    relay->added_usage = is_chat && relay->wants_stream && relay->peek->usage != PEEK_USAGE_ON &&
+                         relay->peek->usage != PEEK_USAGE_ODD && !relay->peek->is_multipart;
+    want.include_usage = relay->added_usage;
+    bool in_body = (relay->row->flags & ENDPOINT_MODEL_BODY) != 0;
+    if (in_body && sent.data != relay->model.data && relay->peek->model_span.bytes > 0) {
+        want.model = sent;
+    }
+    return splice_make(relay->request->body, relay->peek, &want, &relay->request->arena, out);
+}
+
+static enum err
+make_pieces(struct relay *relay, struct str pieces[CLIENT_PIECES_MAX], uint32_t *out_count)
+{
+    const struct catalog_account *account = relay->choice.account;
+    struct str sent = match_mapped(account->account.model_map, relay->model);
+    struct splice splice;
+    enum err err = make_body(relay, sent, &splice);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct request_want want = { .target = account->extra,
+                                 .account = account,
+                                 .endpoint = relay->row->endpoint,
+                                 .method = relay->request->head.method,
+                                 .model = sent,
+                                 .query = relay->request->head.query,
+                                 .headers = &relay->request->head.headers,
+                                 .body_bytes = splice.bytes,
+                                 .has_body = true,
+                                 .wants_sse = relay->wants_sse };
+    err = request_head(&want, &relay->request->arena, &pieces[0]);
+    if (err != ERR_OK) {
+        return err;
+    }
+    memcpy(&pieces[1], splice.pieces, splice.count * sizeof pieces[0]);
+    *out_count = 1 + splice.count;
+    note_account(relay, sent);
+    return ERR_OK;
+}
+
+_Static_assert(CLIENT_PIECES_MAX >= 1 + SPLICE_PIECES_MAX, "a head and a spliced body");
+
+void
+attempt_start(struct relay *relay)
+{
+    CHECK(relay->has_choice && relay->request != NULL);
+    if (relay->tried_count > 0) {
+        stream_reset(relay);
+        counter_add(relay->worker->segment, relay->worker->slot, COUNTER_SWITCHES, 1);
+    }
+    relay_set_state(relay, RELAY_ATTEMPT);
+    struct str pieces[CLIENT_PIECES_MAX];
+    uint32_t count = 0;
+    enum err err = make_pieces(relay, pieces, &count);
+    if (err != ERR_OK) {
+        relay_refuse(relay,
+                     &(struct reply){ .status = err == ERR_BAD ? 400 : 503,
+                                      .code = err == ERR_BAD ? "invalid_request" : "overloaded",
+                                      .message = err == ERR_BAD
+                                                     ? STR("The model's name is not usable")
+                                                     : STR("Out of memory for this request") });
+        return;
+    }
+    exchange_start(&relay->exchange, relay->choice.account->extra, pieces, count, false);
+}
+
+/* --- failing --- */
+
+static enum health_reason
+reason_of(const struct relay *relay, const struct retry_decision *decision,
+          enum exchange_phase phase)
+{
+    switch (decision->blame) {
+    case RETRY_BLAME_AUTH:
+        return relay->stream.status == 403 ? HEALTH_REASON_FORBIDDEN : HEALTH_REASON_AUTH;
+    case RETRY_BLAME_MONEY:
+        return HEALTH_REASON_BILLING;
+    case RETRY_BLAME_RATE:
+        return HEALTH_REASON_RATE_LIMITED;
+    case RETRY_BLAME_OVERLOAD:
+        return HEALTH_REASON_OVERLOADED;
+    case RETRY_BLAME_SERVER:
+        return HEALTH_REASON_SERVER_ERROR;
+    case RETRY_BLAME_NETWORK:
+        return phase == EXCHANGE_RESOLVE ? HEALTH_REASON_NAME : HEALTH_REASON_CONNECT;
+    case RETRY_BLAME_SLOW:
+        return HEALTH_REASON_TIMEOUT;
+    case RETRY_NO_BLAME:
+        return HEALTH_REASON_NONE;
+    }
+    return HEALTH_REASON_NONE;
+}
+
+static void
+log_attempt(const struct relay *relay, const struct retry_decision *decision, struct str why)
+{
+    struct log_line line;
+    log_begin(&line, LOG_WARN, "attempt");
+    log_text(&line, "req", relay->id);
+    log_text(&line, "account", relay->choice.account->account.name);
+    log_u64(&line, "attempt", relay->tried_count);
+    log_u64(&line, "status", relay->stream.status);
+    log_text(&line, "blame", retry_blame_text(decision->blame));
+    log_str(&line, "why", why);
+    log_end(&line);
+}
+
+/* The account failed: judged, logged, given back, not tried again by this request. */
+static void
+note_failure(struct relay *relay, const struct retry_decision *decision, enum exchange_phase phase,
+             struct str why)
+{
+    struct worker *worker = relay->worker;
+    const struct account *account = &relay->choice.account->account;
+    counter_add(worker->segment, worker->slot, COUNTER_UPSTREAM_FAILURES, 1);
+    log_attempt(relay, decision, why);
+    if (decision->blame == RETRY_NO_BLAME) {
+        health_abandon(worker->segment, account->index, loop_now_ms(worker->loop));
+    } else {
+        health_failure(worker->segment, worker->slot, account->index,
+                       reason_of(relay, decision, phase), (uint64_t)relay->retry_after_s * 1000,
+                       relay->stream.status, why, loop_now_ms(worker->loop));
+    }
+    CHECK(relay->tried_count < ATTEMPTS_MAX);
+    relay->tried[relay->tried_count++] = account->id;
+    relay->failure = *decision;
+    select_give(worker->segment, worker->slot, relay->view, &relay->choice);
+    relay->has_choice = false;
+}
+
+/* After a failed attempt: the next account, or the end. */
+static void
+go_on(struct relay *relay)
+{
+    if (relay->stream.has_content || relay->request == NULL) {
+        stream_break(relay, relay->failure.status, relay->failure.code,
+                     str_of(relay->failure.message));
+        return;
+    }
+    if (relay->tried_count > relay->worker->reach->conf->max_switches) {
+        refuse_exhausted(relay);
+        return;
+    }
+    attempt_pick(relay);
+}
+
+/* --- what the exchange tells --- */
+
+static uint32_t
+retry_after_of(const struct parser_head *head)
+{
+    uint64_t seconds = 0;
+    struct str value = header_find(&head->headers, STR("retry-after"));
+    if (num_u64(value, &seconds) != ERR_OK || seconds > RETRY_AFTER_S_MAX) {
+        return 0;
+    }
+    return (uint32_t)seconds;
+}
+
+static struct relay *
+relay_of(struct exchange *exchange)
+{
+    return LIST_OWNER(exchange, struct relay, exchange);
+}
+
+static void
+on_head(struct exchange *exchange, const struct parser_head *head)
+{
+    struct relay *relay = relay_of(exchange);
+    relay->retry_after_s = retry_after_of(head);
+    relay_set_state(relay, RELAY_STREAM);
+    stream_head(relay, head);
+}
+
+static void
+on_body(struct exchange *exchange, struct str bytes)
+{
+    struct relay *relay = relay_of(exchange);
+    stream_body(relay, bytes);
+}
+
+static void
+on_turn(struct exchange *exchange)
+{
+    struct relay *relay = relay_of(exchange);
+    uint64_t bound = relay->worker->heritage->worker_conf->drain_bytes;
+    if (relay->request == NULL && relay->stream.body_bytes > relay->drained_from + bound) {
+        relay_abort(relay);
+        return;
+    }
+    stream_turn(relay);
+}
+
+/* A provider's whole error answer. */
+static void
+judge_error(struct relay *relay)
+{
+    struct stream *stream = &relay->stream;
+    struct retry_decision decision = retry_of_status(stream->status);
+    struct error_found found;
+    error_read(relay->row->dialect, stream->status, buf_str(&stream->tail), &found);
+    char cleaned[EXCERPT_BYTES + 1];
+    size_t length = error_clean(str_of(found.message), cleaned, sizeof cleaned);
+    if (decision.verdict == RETRY_SWITCH) {
+        if (relay->retry_after_s == 0) {
+            relay->retry_after_s = (found.retry_after_ms + 999) / 1000;
+        }
+        note_failure(relay, &decision, EXCHANGE_DONE, str_make(cleaned, length));
+        go_on(relay);
+        return;
+    }
+    health_abandon(relay->worker->segment, relay->choice.account->account.index,
+                   loop_now_ms(relay->worker->loop));
+    if (stream->is_begun || relay->request == NULL) {
+        stream_break(relay, stream->status, "upstream_rejected", str_make(cleaned, length));
+        return;
+    }
+    stream_pass_error(relay);
+    relay_finish(relay, "upstream_rejected");
+}
+
+static void
+on_end(struct exchange *exchange)
+{
+    struct relay *relay = relay_of(exchange);
+    if (relay->stream.is_error) {
+        judge_error(relay);
+    } else {
+        stream_end(relay);
+    }
+}
+
+static void
+on_fail(struct exchange *exchange, const struct exchange_failure *failure)
+{
+    struct relay *relay = relay_of(exchange);
+    struct retry_decision decision = retry_of_failure(failure);
+    /* After its last event a stream that is cut has said all there is to say. */
+    if (stream_is_complete(relay)) {
+        stream_end(relay);
+        return;
+    }
+    note_failure(relay, &decision, failure->phase, str_of(failure->why));
+    go_on(relay);
+}
+
+static void
+on_phase(struct exchange *exchange)
+{
+    struct relay *relay = relay_of(exchange);
+    enum lease_action action = LEASE_SENT;
+    switch (exchange->phase) {
+    case EXCHANGE_RESOLVE:
+        action = LEASE_RESOLVING;
+        break;
+    case EXCHANGE_CONNECT:
+        action = exchange->target->is_tls ? LEASE_HANDSHAKE : LEASE_CONNECTING;
+        break;
+    case EXCHANGE_SEND:
+    case EXCHANGE_HEAD:
+        break;
+    case EXCHANGE_IDLE:
+    case EXCHANGE_BODY:
+    case EXCHANGE_DONE:
+    case EXCHANGE_FAILED:
+        return;
+    }
+    lease_set_action(&relay->worker->leases, relay->lease, action);
+}
+
+const struct exchange_hooks attempt_hooks = { .on_head = on_head,
+                                              .on_body = on_body,
+                                              .on_turn = on_turn,
+                                              .on_end = on_end,
+                                              .on_fail = on_fail,
+                                              .on_phase = on_phase };

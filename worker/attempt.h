@@ -1,0 +1,20 @@
+/*
+ * attempt.h - picks an account, sends the request there, and decides what a failure means.
+ *
+ * Runs in: worker.
+ */
+#ifndef WORKER_ATTEMPT_H
+#define WORKER_ATTEMPT_H
+
+#include "upstream/exchange.h"
+
+struct relay;
+
+/* Chooses an account and starts; waits when all are full; refuses when none serves. */
+void attempt_pick(struct relay *relay);
+/* An account is held (after a wait): starts. */
+void attempt_start(struct relay *relay);
+
+extern const struct exchange_hooks attempt_hooks;
+
+#endif

@@ -1,0 +1,346 @@
+#include "worker/gatekeeper.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "http/header.h"
+#include "shm/budget.h"
+#include "shm/counter.h"
+#include "shm/window.h"
+#include "store/match.h"
+
+/* Credentials a head may carry at once (Claude Code sends two). */
+#define CREDENTIALS_MAX 5u
+
+struct credentials {
+    struct str items[CREDENTIALS_MAX];
+    uint32_t count;
+};
+
+static void
+add(struct credentials *found, struct str value)
+{
+    if (value.len > 0 && found->count < CREDENTIALS_MAX) {
+        found->items[found->count++] = value;
+    }
+}
+
+static void
+add_bearer(struct credentials *found, const struct header_list *headers)
+{
+    struct str value = header_find(headers, STR("authorization"));
+    struct str scheme = STR("bearer ");
+    if (value.len > scheme.len && str_equal_nocase(str_make(value.data, scheme.len), scheme)) {
+        add(found, str_trim(str_skip(value, scheme.len)));
+    }
+}
+
+/* ?key= of a Gemini path; keys are plain characters, so nothing is decoded. */
+static void
+add_query_key(struct credentials *found, struct str query)
+{
+    while (query.len > 0) {
+        struct str value = str_cut(&query, '&');
+        if (str_equal(str_cut(&value, '='), STR("key"))) {
+            add(found, value);
+        }
+    }
+}
+
+static bool
+is_gemini(const struct relay *relay)
+{
+    return relay->hit.dialect == DIALECT_GEMINI || relay->hit.is_gemini_path;
+}
+
+static void
+collect(const struct relay *relay, struct credentials *found)
+{
+    const struct header_list *headers = &relay->request->head.headers;
+    if (is_gemini(relay)) {
+        add(found, header_find(headers, STR("x-goog-api-key")));
+    }
+    add_bearer(found, headers);
+    add(found, header_find(headers, STR("x-api-key")));
+    if (!is_gemini(relay)) {
+        add(found, header_find(headers, STR("x-goog-api-key")));
+    }
+    add(found, header_find(headers, STR("api-key")));
+    if (is_gemini(relay)) {
+        add_query_key(found, relay->request->head.query);
+    }
+}
+
+static enum err
+refuse(struct relay *relay, struct reply *refusal, uint16_t status, const char *code,
+       struct str message, enum counter counter)
+{
+    *refusal = (struct reply){ .status = status, .code = code, .message = message };
+    counter_add(relay->worker->segment, relay->worker->slot, counter, 1);
+    return ERR_DENIED;
+}
+
+static enum err
+refuse_key(struct relay *relay, struct reply *refusal, struct str message)
+{
+    penalty_add(&relay->worker->penalty, relay->request->address, loop_now_ms(relay->worker->loop));
+    return refuse(relay, refusal, 401, "invalid_api_key", message, COUNTER_REFUSED_AUTH);
+}
+
+/* What the records say about this key, its user and its group. */
+static enum err
+check_key(struct relay *relay, const struct catalog_key *key, struct reply *refusal)
+{
+    if (key->key.is_disabled) {
+        return refuse_key(relay, refusal, STR("This API key is disabled"));
+    }
+    if (key->key.expires_ms != 0 && clock_wall_ms() >= key->key.expires_ms) {
+        return refuse_key(relay, refusal, STR("This API key has expired"));
+    }
+    if (key->user.is_disabled) {
+        return refuse_key(relay, refusal, STR("The user of this API key is disabled"));
+    }
+    if (!match_addresses(key->key.addresses, relay->request->address)) {
+        struct str message =
+            arena_printf(&relay->request->arena, "This API key may not be used from %.*s",
+                         STR_ARG(relay->request->address));
+        return refuse(relay, refusal, 403, "forbidden", message, COUNTER_REFUSED_FORBIDDEN);
+    }
+    if (key->group >= relay->view->group_count ||
+        relay->view->groups[key->group].group.is_disabled) {
+        return refuse(relay, refusal, 403, "forbidden",
+                      STR("The group of this API key is disabled or gone"),
+                      COUNTER_REFUSED_FORBIDDEN);
+    }
+    relay->key_id = key->key.id;
+    relay->user_id = key->user.id;
+    relay->group = key->group;
+    relay->group_id = relay->view->groups[key->group].group.id;
+    relay->key_quota_tokens = key->key.quota_tokens;
+    return ERR_OK;
+}
+
+/* The relay holds the newest view, and only that, from here on. */
+static enum err
+take_view(struct relay *relay, struct reply *refusal)
+{
+    struct catalog_view *view = NULL;
+    enum err err = worker_view(relay->worker, &view);
+    if (view == NULL) {
+        return refuse(relay, refusal, 503, "overloaded", STR("The gateway's store cannot be read"),
+                      COUNTER_REFUSED_OVERLOADED);
+    }
+    (void)err; /* an older view is better than none; the log has said why */
+    if (relay->view != view) {
+        catalog_hold(view);
+        if (relay->view != NULL) {
+            catalog_drop(relay->worker->catalog, relay->view);
+        }
+        relay->view = view;
+    }
+    return ERR_OK;
+}
+
+static enum err
+check_penalty(struct relay *relay, struct reply *refusal)
+{
+    uint64_t retry_after_ms = 0;
+    if (!penalty_is_refused(&relay->worker->penalty, relay->request->address,
+                            loop_now_ms(relay->worker->loop), &retry_after_ms)) {
+        return ERR_OK;
+    }
+    enum err err = refuse(relay, refusal, 429, "rate_limit_exceeded",
+                          STR("Too many wrong API keys from this address"), COUNTER_REFUSED_AUTH);
+    refusal->retry_after_s = (uint32_t)(retry_after_ms / 1000 + 1);
+    return err;
+}
+
+enum err
+gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply *refusal)
+{
+    enum err err = check_penalty(relay, refusal);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct credentials found = { .count = 0 };
+    collect(relay, &found);
+    if (found.count == 0) {
+        return refuse(relay, refusal, 401, "missing_api_key",
+                      STR("No API key: send it as 'Authorization: Bearer KEY', x-api-key or "
+                          "x-goog-api-key"),
+                      COUNTER_REFUSED_AUTH);
+    }
+    err = take_view(relay, refusal);
+    if (err != ERR_OK) {
+        return err;
+    }
+    for (uint32_t i = 0; i < found.count; i++) {
+        if (found.items[i].len > KEY_BYTES_MAX) {
+            continue;
+        }
+        digest_sha256(found.items[i], &relay->digest);
+        if (catalog_key(relay->worker->catalog, &relay->digest, out) == ERR_OK) {
+            return check_key(relay, *out, refusal);
+        }
+    }
+    return refuse_key(relay, refusal, STR("This API key is not known"));
+}
+
+enum err
+gatekeeper_again(struct relay *relay, const struct catalog_key **out, struct reply *refusal)
+{
+    enum err err = take_view(relay, refusal);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (catalog_key(relay->worker->catalog, &relay->digest, out) != ERR_OK) {
+        return refuse_key(relay, refusal, STR("This API key has been revoked"));
+    }
+    return check_key(relay, *out, refusal);
+}
+
+enum err
+gatekeeper_rules(struct relay *relay, const struct catalog_key *key, struct reply *refusal)
+{
+    struct arena *arena = &relay->request->arena;
+    const struct group *group = &relay->view->groups[relay->group].group;
+    if (relay->model.len > 0 && !match_globs(key->key.models, relay->model)) {
+        struct str message =
+            arena_printf(arena, "This API key may not use the model '%.*s'", STR_ARG(relay->model));
+        return refuse(relay, refusal, 403, "model_not_allowed", message, COUNTER_REFUSED_FORBIDDEN);
+    }
+    if (relay->model.len > 0 && !match_globs(group->models, relay->model)) {
+        struct str message = arena_printf(arena, "The group '%s' may not use the model '%.*s'",
+                                          group->name, STR_ARG(relay->model));
+        return refuse(relay, refusal, 403, "model_not_allowed", message, COUNTER_REFUSED_FORBIDDEN);
+    }
+    uint64_t input_max = key->key.input_tokens_max;
+    if (input_max != 0 && relay->stream.input_tokens > input_max) {
+        struct str message = arena_printf(
+            arena, "The input is about %" PRIu64 " tokens, this API key allows %" PRIu64,
+            relay->stream.input_tokens, input_max);
+        return refuse(relay, refusal, 412, "input_too_large", message, COUNTER_REFUSED_QUOTA);
+    }
+    return ERR_OK;
+}
+
+const char *
+gatekeeper_limiter(enum relay_gate gate)
+{
+    switch (gate) {
+    case RELAY_GATE_KEY:
+        return "key";
+    case RELAY_GATE_USER:
+        return "user";
+    case RELAY_GATE_GROUP:
+        return "group";
+    case RELAY_GATES:
+        return "account";
+    }
+    return "account";
+}
+
+static enum err
+find_gates(struct relay *relay, const struct catalog_key *key)
+{
+    static const enum gate_kind kinds[RELAY_GATES] = { GATE_KEY, GATE_USER, GATE_GROUP };
+    const uint64_t ids[RELAY_GATES] = { relay->key_id, relay->user_id, relay->group_id };
+    const uint32_t limits[RELAY_GATES] = { key->key.concurrency, key->user.concurrency,
+                                           relay->view->groups[relay->group].group.concurrency };
+    for (uint32_t i = 0; i < RELAY_GATES; i++) {
+        enum err err = gate_find(relay->worker->segment, kinds[i], ids[i], &relay->holds[i].gate);
+        if (err != ERR_OK) {
+            return err;
+        }
+        relay->holds[i].limit = limits[i];
+    }
+    return ERR_OK;
+}
+
+static void
+give_windows(struct relay *relay, const uint32_t rpm[RELAY_GATES], uint32_t count, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (rpm[i] != 0) {
+            window_give(relay->worker->segment, relay->worker->slot, relay->holds[i].gate, now_ms);
+        }
+    }
+}
+
+static enum err
+take_windows(struct relay *relay, const uint32_t rpm[RELAY_GATES], uint64_t now_ms,
+             struct reply *refusal)
+{
+    struct worker *worker = relay->worker;
+    for (uint32_t i = 0; i < RELAY_GATES; i++) {
+        uint64_t retry_after_ms = 0;
+        if (rpm[i] == 0 || window_take(worker->segment, worker->slot, relay->holds[i].gate, rpm[i],
+                                       0, now_ms, &retry_after_ms) == ERR_OK) {
+            continue;
+        }
+        give_windows(relay, rpm, i, now_ms);
+        struct str message = arena_printf(&relay->request->arena,
+                                          "The %s's limit of %u requests a minute is reached",
+                                          gatekeeper_limiter((enum relay_gate)i), rpm[i]);
+        enum err err =
+            refuse(relay, refusal, 429, "rate_limit_exceeded", message, COUNTER_REFUSED_RATE);
+        refusal->retry_after_s = (uint32_t)(retry_after_ms / 1000 + 1);
+        return err;
+    }
+    return ERR_OK;
+}
+
+/* What the request may use: its estimated input and what it asks for at most. */
+static uint64_t
+estimate(const struct relay *relay)
+{
+    uint64_t output = relay->peek == NULL ? 0 : relay->peek->output_tokens_max;
+    /* At least one: a key whose quota is used up to the last token gets no further request. */
+    return 1 + relay->stream.input_tokens + (output > USAGE_TOKENS_MAX ? USAGE_TOKENS_MAX : output);
+}
+
+static enum err
+take_quota(struct relay *relay, struct reply *refusal)
+{
+    struct worker *worker = relay->worker;
+    uint32_t gate = relay->holds[RELAY_GATE_KEY].gate;
+    uint64_t want = relay->key_quota_tokens == 0 ? 0 : estimate(relay);
+    if (budget_take(worker->segment, worker->slot, gate, relay->key_quota_tokens, want) == ERR_OK) {
+        relay->reserved_tokens = want;
+        relay->has_budget = true;
+        return ERR_OK;
+    }
+    struct budget_view view;
+    budget_read(worker->segment, gate, &view);
+    struct str message = arena_printf(
+        &relay->request->arena,
+        "The quota of this API key is used up: %" PRIu64 " of %" PRIu64 " tokens used, %" PRIu64
+        " reserved by requests under way, this one may need %" PRIu64,
+        view.settled + view.charged, relay->key_quota_tokens, view.reserved, want);
+    return refuse(relay, refusal, 412, "quota_exhausted", message, COUNTER_REFUSED_QUOTA);
+}
+
+enum err
+gatekeeper_limits(struct relay *relay, const struct catalog_key *key, struct reply *refusal)
+{
+    if (find_gates(relay, key) != ERR_OK) {
+        refuse(relay, refusal, 503, "overloaded",
+               STR("The gateway's table of limits is full; the operator should raise [shm] gates"),
+               COUNTER_REFUSED_OVERLOADED);
+        return ERR_FULL;
+    }
+    const uint32_t rpm[RELAY_GATES] = { key->key.rpm, key->user.rpm,
+                                        relay->view->groups[relay->group].group.rpm };
+    uint64_t now_ms = clock_now_ms();
+    enum err err = take_windows(relay, rpm, now_ms, refusal);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = take_quota(relay, refusal);
+    if (err != ERR_OK) {
+        give_windows(relay, rpm, RELAY_GATES, now_ms);
+    }
+    return err;
+}

@@ -1,0 +1,413 @@
+#include "worker/relay.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/rand.h"
+#include "http/header.h"
+#include "http/httpconf.h"
+#include "shm/counter.h"
+#include "shm/health.h"
+#include "shm/heritage.h"
+#include "upstream/reach.h"
+#include "worker/admit.h"
+#include "worker/attempt.h"
+#include "worker/gatekeeper.h"
+#include "worker/local.h"
+#include "worker/settle.h"
+#include "worker/workerconf.h"
+
+/* After the last event of a stream its client may leave: the provider gets this long to end too, so
+ * that its connection can be kept. */
+#define TAIL_MS 1000u
+#define ID_CHARS 24u
+
+const char *
+relay_state_text(enum relay_state state)
+{
+    switch (state) {
+#define RELAY_TEXT(name, text) \
+    case RELAY_##name:         \
+        return text;
+        RELAY_STATE_ROWS(RELAY_TEXT)
+#undef RELAY_TEXT
+    }
+    return "unknown";
+}
+
+/* Which states may follow; SETTLED may follow any. */
+static bool
+may_go(enum relay_state from, enum relay_state to)
+{
+    switch (to) {
+    case RELAY_HEAD:
+        return false;
+    case RELAY_BODY:
+        return from == RELAY_HEAD;
+    case RELAY_ADMIT:
+        return from == RELAY_BODY;
+    case RELAY_WAIT:
+        return from == RELAY_ADMIT || from == RELAY_WAIT || from == RELAY_PICK;
+    case RELAY_PICK:
+        return from == RELAY_ADMIT || from == RELAY_WAIT || from == RELAY_ATTEMPT ||
+               from == RELAY_STREAM;
+    case RELAY_ATTEMPT:
+        return from == RELAY_PICK || from == RELAY_WAIT;
+    case RELAY_STREAM:
+        return from == RELAY_ATTEMPT;
+    case RELAY_SETTLED:
+        return true;
+    }
+    return false;
+}
+
+void
+relay_set_state(struct relay *relay, enum relay_state state)
+{
+    CHECK(may_go(relay->state, state));
+    relay->state = state;
+}
+
+struct reply_to
+relay_reply_to(struct relay *relay)
+{
+    bool is_array = relay->row != NULL && relay->row->endpoint == ENDPOINT_GEMINI_STREAM &&
+                    relay->state > RELAY_BODY && !relay->wants_sse;
+    return (struct reply_to){ .request = relay->request,
+                              .dialect = relay->hit.dialect,
+                              .request_id = relay->id,
+                              .is_array = is_array };
+}
+
+void
+relay_free(struct relay *relay)
+{
+    pool_give(&relay->worker->relays, relay);
+}
+
+void
+relay_finish(struct relay *relay, const char *code)
+{
+    CHECK(relay->request == NULL);
+    relay->code = code;
+    settle_relay(relay);
+}
+
+void
+relay_refuse(struct relay *relay, const struct reply *reply)
+{
+    exchange_stop(&relay->exchange);
+    if (relay->stream.is_begun || relay->request == NULL) {
+        stream_break(relay, reply->status, reply->code, reply->message);
+        return;
+    }
+    struct reply_to to = relay_reply_to(relay);
+    relay->status = reply->status;
+    relay->request = NULL;
+    reply_error(&to, reply);
+    relay_finish(relay, reply->code);
+}
+
+void
+relay_abort(struct relay *relay)
+{
+    exchange_stop(&relay->exchange);
+    if (relay->has_choice) {
+        health_abandon(relay->worker->segment, relay->choice.account->account.index,
+                       loop_now_ms(relay->worker->loop));
+    }
+    relay->is_client_gone = true;
+    relay->status = 499;
+    if (relay->request != NULL && !relay->stream.is_begun) {
+        struct server_request *request = relay->request;
+        relay->request = NULL;
+        server_close_after(request);
+        server_end(request, false);
+        relay_finish(relay, "client_gone");
+        return;
+    }
+    stream_break(relay, 499, "client_gone", STR(""));
+}
+
+void
+relay_kill(struct relay *relay)
+{
+    log_event(LOG_WARN, "kill", "req=%s state=\"%s\"", relay->id, relay_state_text(relay->state));
+    relay_refuse(relay, &(struct reply){ .status = 503,
+                                         .code = "killed",
+                                         .message = STR("The operator ended this request") });
+}
+
+/* --- timers --- */
+
+static void
+on_deadline(struct loop_timer *timer)
+{
+    struct relay *relay = LIST_OWNER(timer, struct relay, deadline);
+    bool is_waiting = relay->state == RELAY_WAIT && gate_waiter_waits(&relay->waiter);
+    if (relay->is_client_gone) {
+        /* Reading on for the usage took too long; what is known is billed. */
+        if (stream_is_complete(relay)) {
+            exchange_stop(&relay->exchange);
+            stream_end(relay);
+        } else {
+            relay_abort(relay);
+        }
+    } else if (relay->is_half_gone && !relay->stream.is_begun) {
+        relay_abort(relay);
+    } else if (is_waiting) {
+        admit_timeout(relay);
+    }
+}
+
+/* Something is sent when nothing was sent for an interval, while somebody is at work on it. */
+static void
+on_ping(struct loop_timer *timer)
+{
+    struct relay *relay = LIST_OWNER(timer, struct relay, ping);
+    struct loop *loop = relay->worker->loop;
+    uint32_t interval_ms = relay->worker->heritage->worker_conf->ping_interval_ms;
+    uint64_t due_ms = relay->stream.sent_ms + interval_ms;
+    if (loop_now_ms(loop) >= due_ms) {
+        if (relay->state == RELAY_WAIT || exchange_is_running(&relay->exchange)) {
+            stream_ping(relay);
+        }
+        due_ms = loop_now_ms(loop) + interval_ms;
+    }
+    loop_timer_set(loop, timer, due_ms);
+}
+
+/* --- the client leaves --- */
+
+static void
+let_go(struct relay *relay)
+{
+    struct server_request *request = relay->request;
+    relay->request = NULL;
+    server_end(request, false);
+}
+
+/* May the provider's answer be read on without its client? */
+static bool
+may_drain(const struct relay *relay)
+{
+    const struct workerconf *conf = relay->worker->heritage->worker_conf;
+    return conf->on_client_gone == WORKERCONF_DRAIN && relay->state == RELAY_STREAM &&
+           !relay->stream.is_error && exchange_is_sent(&relay->exchange);
+}
+
+static void
+on_gone_task(struct loop_task *task)
+{
+    struct relay *relay = LIST_OWNER(task, struct relay, gone);
+    struct loop *loop = relay->worker->loop;
+    const struct workerconf *conf = relay->worker->heritage->worker_conf;
+    if (relay->request == NULL) {
+        return;
+    }
+    if (!relay->is_client_gone) {
+        CHECK(relay->is_half_gone);
+        if (!relay->stream.is_begun) {
+            uint64_t at_ms = loop_now_ms(loop) + conf->half_close_ms;
+            if (relay->deadline.at_ms == 0 || relay->deadline.at_ms > at_ms) {
+                loop_timer_set(loop, &relay->deadline, at_ms);
+            }
+        } else {
+            /* A client that closed answers this with a reset; one that only half closed reads on.
+             */
+            stream_ping(relay);
+        }
+        return;
+    }
+    if (stream_is_complete(relay) || may_drain(relay)) {
+        uint32_t ms = stream_is_complete(relay) ? TAIL_MS : conf->drain_ms;
+        lease_set_action(&relay->worker->leases, relay->lease, LEASE_DRAINING);
+        relay->drained_from = relay->stream.body_bytes;
+        let_go(relay);
+        stream_room(relay);
+        loop_timer_set(loop, &relay->deadline, loop_now_ms(loop) + ms);
+        return;
+    }
+    relay_abort(relay);
+}
+
+/* --- what the server tells --- */
+
+static void
+make_id(struct relay *relay)
+{
+    memcpy(relay->id, "req_", 4);
+    rand_text(relay->id + 4, ID_CHARS);
+}
+
+static struct relay *
+make_relay(struct worker *worker, struct server_request *request)
+{
+    struct relay *relay = pool_take(&worker->relays);
+    if (relay == NULL) {
+        return NULL;
+    }
+    relay->worker = worker;
+    relay->request = request;
+    relay->lease = LEASE_NONE;
+    for (uint32_t i = 0; i < RELAY_GATES; i++) {
+        relay->holds[i].gate = GATE_INDEX_NONE;
+    }
+    gate_waiter_init(&relay->waiter);
+    relay->deadline.on_due = on_deadline;
+    relay->ping.on_due = on_ping;
+    loop_task_init(&relay->resume, admit_resume);
+    loop_task_init(&relay->gone, on_gone_task);
+    exchange_init(&relay->exchange, worker->reach, &attempt_hooks);
+    make_id(relay);
+    request->owner = relay;
+    return relay;
+}
+
+/* Model lists are asked for under one path by three kinds of clients. */
+static void
+find_shape(struct relay *relay)
+{
+    const struct header_list *headers = &relay->request->head.headers;
+    if (relay->hit.endpoint != ENDPOINT_MODELS_LIST && relay->hit.endpoint != ENDPOINT_MODEL_GET) {
+        return;
+    }
+    if (relay->hit.is_gemini_path || header_has(headers, STR("x-goog-api-key"))) {
+        relay->hit.dialect = DIALECT_GEMINI;
+    } else if (header_has(headers, STR("anthropic-version"))) {
+        relay->hit.dialect = DIALECT_ANTHROPIC;
+    }
+}
+
+static void
+refuse_route(struct relay *relay, enum endpoint_result result)
+{
+    struct str path = relay->request->head.path;
+    struct arena *arena = &relay->request->arena;
+    if (result == ENDPOINT_WRONG_METHOD) {
+        struct str message = arena_printf(arena, "Use %s on this path", relay->hit.allow);
+        relay_refuse(relay, &(struct reply){ .status = 405,
+                                             .code = "method_not_allowed",
+                                             .message = message,
+                                             .allow = relay->hit.allow });
+        return;
+    }
+    struct str message =
+        arena_printf(arena, "There is no endpoint %.*s", (int)(path.len > 200 ? 200 : path.len),
+                     path.data == NULL ? "" : path.data);
+    relay_refuse(relay, &(struct reply){ .status = 404, .code = "not_found", .message = message });
+}
+
+static void
+relay_on_head(struct server_request *request)
+{
+    struct worker *worker = server_context(request);
+    struct relay *relay = make_relay(worker, request);
+    if (relay == NULL) {
+        server_close_after(request);
+        server_answer(request, 503, STR("retry-after: 1\r\n"), STR(""));
+        return;
+    }
+    worker->requests++;
+    enum endpoint_result result =
+        endpoint_match(request->head.method, request->head.path, &relay->hit);
+    relay->row = endpoint_row(result == ENDPOINT_NOT_FOUND ? ENDPOINT_ROOT : relay->hit.endpoint);
+    stream_init(relay);
+    if (result != ENDPOINT_FOUND) {
+        refuse_route(relay, result);
+        return;
+    }
+    find_shape(relay);
+    if ((relay->row->flags & ENDPOINT_NO_KEY) != 0) {
+        local_open(relay);
+        return;
+    }
+    const struct catalog_key *key = NULL;
+    struct reply refusal;
+    if (gatekeeper_key(relay, &key, &refusal) != ERR_OK) {
+        relay_refuse(relay, &refusal);
+        return;
+    }
+    if ((relay->row->flags & ENDPOINT_LOCAL) != 0) {
+        local_keyed(relay, key);
+        return;
+    }
+    if (worker->is_draining) {
+        counter_add(worker->segment, worker->slot, COUNTER_REFUSED_OVERLOADED, 1);
+        relay_refuse(relay, &(struct reply){ .status = 503,
+                                             .code = "draining",
+                                             .message = STR("The gateway is stopping"),
+                                             .retry_after_s = 1 });
+        return;
+    }
+    relay_set_state(relay, RELAY_BODY);
+    server_take_body(request, worker->heritage->http->body_bytes_max);
+}
+
+static void
+relay_on_body(struct server_request *request)
+{
+    struct relay *relay = request->owner;
+    CHECK(relay != NULL && relay->request == request);
+    admit_request(relay);
+}
+
+static void
+relay_on_gone(struct server_request *request, bool is_half)
+{
+    struct relay *relay = request->owner;
+    if (relay == NULL || relay->request != request) {
+        return;
+    }
+    if (is_half) {
+        relay->is_half_gone = true;
+    } else {
+        relay->is_client_gone = true;
+    }
+    loop_defer(relay->worker->loop, &relay->gone);
+}
+
+static void
+relay_on_room(struct server_request *request)
+{
+    struct relay *relay = request->owner;
+    if (relay != NULL && relay->request == request) {
+        stream_room(relay);
+    }
+}
+
+/* A request that http/server refuses: in the dialect of its path when that is known. */
+static void
+relay_on_bad(struct server_request *request, const struct parser_error *error)
+{
+    struct worker *worker = server_context(request);
+    struct relay *relay = request->owner;
+    counter_add(worker->segment, worker->slot, COUNTER_REFUSED_HTTP, 1);
+    struct reply reply = { .status = error->status,
+                           .code = error->code,
+                           .message = str_of(error->message) };
+    if (relay != NULL) {
+        relay_refuse(relay, &reply);
+        return;
+    }
+    relay = make_relay(worker, request);
+    if (relay == NULL) {
+        server_answer(request, error->status, STR(""), STR(""));
+        return;
+    }
+    if (request->head.path.len > 0) {
+        enum endpoint_result result =
+            endpoint_match(request->head.method, request->head.path, &relay->hit);
+        (void)result; /* only the dialect is of interest */
+    }
+    relay->row = endpoint_row(ENDPOINT_ROOT);
+    stream_init(relay);
+    relay_refuse(relay, &reply);
+}
+
+const struct server_hooks relay_server_hooks = { .on_head = relay_on_head,
+                                                 .on_body = relay_on_body,
+                                                 .on_gone = relay_on_gone,
+                                                 .on_room = relay_on_room,
+                                                 .on_bad = relay_on_bad };

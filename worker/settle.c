@@ -1,0 +1,249 @@
+#include "worker/settle.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "proto/usage.h"
+#include "shm/budget.h"
+#include "shm/counter.h"
+#include "shm/health.h"
+#include "shm/heritage.h"
+#include "shm/window.h"
+#include "store/ledger.h"
+#include "worker/relay.h"
+#include "worker/workerconf.h"
+
+_Static_assert(LEDGER_RECORD_BYTES == RING_PAYLOAD_BYTES, "a record is a ring cell");
+
+static uint64_t
+now_of(const struct relay *relay)
+{
+    return loop_now_ms(relay->worker->loop);
+}
+
+/* Copies as much as fits, always terminated. */
+static void
+copy_cut(char *to, size_t to_bytes, const char *from)
+{
+    size_t length = strnlen(from, to_bytes - 1);
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+static uint32_t
+cap32(uint64_t value)
+{
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static void
+fill_record(const struct relay *relay, const struct lease_data *data, struct ledger_record *record)
+{
+    const struct usage *usage = &relay->stream.usage.usage;
+    *record = (struct ledger_record){ .version = LEDGER_RECORD_VERSION,
+                                      .status = relay->status,
+                                      .endpoint = (uint8_t)relay->row->endpoint,
+                                      .source = (uint8_t)usage->source,
+                                      .key_id = data->key_id,
+                                      .user_id = data->user_id,
+                                      .group_id = data->group_id,
+                                      .account_id = data->account_id,
+                                      .start_wall_ms = data->start_wall_ms,
+                                      .duration_ms = cap32(now_of(relay) - data->start_ms),
+                                      .in_fresh = usage->in_fresh,
+                                      .in_cache_read = usage->in_cache_read,
+                                      .in_cache_write_5m = usage->in_cache_write_5m,
+                                      .in_cache_write_1h = usage->in_cache_write_1h,
+                                      .out_total = usage->out_total,
+                                      .out_reasoning = usage->out_reasoning,
+                                      .bytes_in = data->bytes_in,
+                                      .bytes_out = data->bytes_out,
+                                      .is_stream = relay->wants_stream,
+                                      .client_dialect = data->client_dialect,
+                                      .upstream_dialect = data->upstream_dialect,
+                                      .attempt = (uint8_t)relay->tried_count,
+                                      .is_last = 1 };
+    if (data->first_byte_ms != 0) {
+        record->first_byte_ms = cap32(data->first_byte_ms - data->start_ms);
+    }
+    copy_cut(record->request_id, sizeof record->request_id, relay->id);
+    copy_cut(record->code, sizeof record->code, relay->code == NULL ? "" : relay->code);
+    copy_cut(record->model, sizeof record->model, data->model);
+    copy_cut(record->model_sent, sizeof record->model_sent, data->model_sent);
+    copy_cut(record->address, sizeof record->address, data->address);
+}
+
+/* Tokens that count against quotas and minutes: all input and output. */
+static uint64_t
+tokens_used(const struct relay *relay)
+{
+    const struct usage *usage = &relay->stream.usage.usage;
+    return usage_input(usage) + usage->out_total;
+}
+
+static void
+settle_limits(struct relay *relay, bool is_recorded, uint64_t sequence)
+{
+    struct worker *worker = relay->worker;
+    uint32_t gate = relay->holds[RELAY_GATE_KEY].gate;
+    if (!relay->has_budget) {
+        return;
+    }
+    relay->has_budget = false;
+    if (!is_recorded) {
+        budget_give(worker->segment, worker->slot, gate, relay->reserved_tokens);
+        return;
+    }
+    uint64_t used = tokens_used(relay);
+    budget_settle(worker->segment, worker->slot, gate, relay->reserved_tokens, used, sequence);
+    for (uint32_t i = 0; i < RELAY_GATES && used > 0; i++) {
+        window_add_tokens(worker->segment, worker->slot, relay->holds[i].gate, used, now_of(relay));
+    }
+}
+
+/* A request that reached no account leaves no record: a flood of refusals must not fill the store.
+ */
+static void
+settle_lease(struct relay *relay)
+{
+    struct worker *worker = relay->worker;
+    if (relay->lease == LEASE_NONE) {
+        CHECK(!relay->has_budget);
+        return;
+    }
+    lease_set_action(&worker->leases, relay->lease, LEASE_SETTLING);
+    const struct lease_data *data = lease_mine(&worker->leases, relay->lease);
+    bool is_recorded = data->account_id != 0;
+    struct ledger_record record;
+    if (is_recorded) {
+        fill_record(relay, data, &record);
+    }
+    uint64_t sequence = 0;
+    FAULT("settle.before_record");
+    lease_settle(&worker->leases, relay->lease, &worker->ring, is_recorded ? &record : NULL,
+                 &sequence);
+    FAULT("settle.after_record");
+    worker->by_lease[relay->lease] = NULL;
+    relay->lease = LEASE_NONE;
+    settle_limits(relay, is_recorded, sequence);
+}
+
+static void
+give_gates(struct relay *relay)
+{
+    struct worker *worker = relay->worker;
+    gate_leave(&worker->gates, &relay->waiter);
+    if (relay->has_choice) {
+        select_give(worker->segment, worker->slot, relay->view, &relay->choice);
+        relay->has_choice = false;
+    }
+    for (uint32_t i = RELAY_GATES; i-- > 0;) {
+        if (relay->holds[i].is_held) {
+            relay->holds[i].is_held = false;
+            gate_give(worker->segment, worker->slot, relay->holds[i].gate, NULL, 0);
+        }
+    }
+}
+
+static void
+count_answer(const struct relay *relay)
+{
+    struct worker *worker = relay->worker;
+    enum counter counter = COUNTER_ANSWERED_5XX;
+    if (relay->status == 499) {
+        counter = COUNTER_CLIENT_GONE;
+    } else if (relay->status < 300) {
+        counter = COUNTER_ANSWERED_2XX;
+    } else if (relay->status < 400) {
+        counter = COUNTER_ANSWERED_3XX;
+    } else if (relay->status < 500) {
+        counter = COUNTER_ANSWERED_4XX;
+    }
+    counter_add(worker->segment, worker->slot, COUNTER_REQUESTS, 1);
+    counter_add(worker->segment, worker->slot, counter, 1);
+    counter_add(worker->segment, worker->slot, COUNTER_TOKENS_IN,
+                usage_input(&relay->stream.usage.usage));
+    counter_add(worker->segment, worker->slot, COUNTER_TOKENS_OUT,
+                relay->stream.usage.usage.out_total);
+    if (relay->wants_stream) {
+        counter_add(worker->segment, worker->slot, COUNTER_STREAMS, 1);
+    }
+}
+
+static void
+log_usage(struct log_line *line, const struct usage *usage)
+{
+    log_u64(line, "in", usage->in_fresh);
+    log_u64(line, "cached", usage->in_cache_read);
+    log_u64(line, "cache_5m", usage->in_cache_write_5m);
+    log_u64(line, "cache_1h", usage->in_cache_write_1h);
+    log_u64(line, "out", usage->out_total);
+    log_u64(line, "reasoning", usage->out_reasoning);
+    log_text(line, "usage", usage_source_name(usage->source));
+}
+
+static void
+log_request(const struct relay *relay, const struct lease_data *data)
+{
+    uint32_t wanted = relay->worker->heritage->worker_conf->log_requests;
+    if (wanted == WORKERCONF_LOG_NONE || (wanted == WORKERCONF_LOG_ERRORS && relay->code == NULL)) {
+        return;
+    }
+    struct log_line line;
+    log_begin(&line, LOG_INFO, "request");
+    log_text(&line, "req", relay->id);
+    log_text(&line, "endpoint", relay->row == NULL ? "none" : relay->row->name);
+    log_u64(&line, "status", relay->status);
+    if (relay->code != NULL) {
+        log_text(&line, "code", relay->code);
+    }
+    if (data != NULL) {
+        uint64_t now_ms = now_of(relay);
+        log_text(&line, "key", data->key_name);
+        log_text(&line, "account", data->account_name);
+        log_text(&line, "model", data->model);
+        if (strcmp(data->model, data->model_sent) != 0) {
+            log_text(&line, "sent", data->model_sent);
+        }
+        log_u64(&line, "stream", relay->wants_stream ? 1 : 0);
+        log_u64(&line, "ms", now_ms - data->start_ms);
+        log_u64(&line, "first_ms",
+                data->first_byte_ms == 0 ? 0 : data->first_byte_ms - data->start_ms);
+        log_u64(&line, "attempts", relay->tried_count + (relay->has_choice ? 1u : 0u));
+        log_usage(&line, &relay->stream.usage.usage);
+        log_u64(&line, "bytes_in", data->bytes_in);
+        log_u64(&line, "bytes_out", data->bytes_out);
+        log_text(&line, "client", data->address);
+    }
+    log_end(&line);
+}
+
+void
+settle_relay(struct relay *relay)
+{
+    CHECK(relay->state != RELAY_SETTLED && relay->request == NULL);
+    struct worker *worker = relay->worker;
+    relay->state = RELAY_SETTLED;
+    exchange_stop(&relay->exchange);
+    loop_timer_clear(worker->loop, &relay->deadline);
+    loop_timer_clear(worker->loop, &relay->ping);
+    loop_undefer(&relay->resume);
+    loop_undefer(&relay->gone);
+
+    const struct lease_data *data =
+        relay->lease == LEASE_NONE ? NULL : lease_mine(&worker->leases, relay->lease);
+    log_request(relay, data);
+    count_answer(relay);
+    settle_lease(relay);
+    give_gates(relay);
+    if (relay->row != NULL) {
+        stream_fini(relay);
+    }
+    if (relay->view != NULL) {
+        catalog_drop(worker->catalog, relay->view);
+    }
+    relay_free(relay);
+}

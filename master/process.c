@@ -47,7 +47,7 @@ process_heritage(struct process_ground *ground, struct process_post post, uint32
         .slot = slot,
         .worker = post.worker,
         .generation = ground->generation,
-        .master = &ground->config->master,
+        .grace_ms = ground->config->master.grace_ms,
         .http = &ground->config->http,
         .worker_conf = &ground->config->worker,
         .upstream = &ground->config->upstream,

@@ -16,7 +16,6 @@
 
 struct adminconf;
 struct httpconf;
-struct masterconf;
 struct segment;
 struct storeconf;
 struct tls_roots;
@@ -29,7 +28,7 @@ struct heritage {
     uint32_t worker;     /* number of this worker (0..workers-1); 0 for the others */
     uint32_t generation; /* of the configuration; grows at each reload */
 
-    const struct masterconf *master;
+    uint32_t grace_ms; /* [master] grace: how long a drain may take */
     const struct httpconf *http;
     const struct workerconf *worker_conf;
     const struct upconf *upstream;

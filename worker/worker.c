@@ -13,7 +13,6 @@
 #include "base/loop.h"
 #include "http/httpconf.h"
 #include "http/server.h"
-#include "master/masterconf.h"
 #include "proto/dialect.h"
 #include "shm/counter.h"
 #include "shm/heritage.h"
@@ -72,7 +71,7 @@ drain(struct worker *worker)
     server_drain(worker->server);
     log_event(LOG_INFO, "drain", "requests=%u", worker->relays.taken_count);
     loop_timer_set(worker->loop, &process->grace,
-                   loop_now_ms(worker->loop) + worker->heritage->master->grace_ms);
+                   loop_now_ms(worker->loop) + worker->heritage->grace_ms);
     maybe_stop(worker);
 }
 

@@ -265,6 +265,7 @@ json_unescape(struct str content, char *out, size_t out_bytes, size_t *out_len)
         char bytes[4];
         uint32_t count = cut_character(&content, bytes);
         if (count > out_bytes - len) {
+            *out_len = len;
             return false;
         }
         memcpy(out + len, bytes, count);

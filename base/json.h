@@ -87,7 +87,8 @@ MUST_CHECK enum err json_prefix(struct str text, struct json_value *out);
 MUST_CHECK enum err json_string(struct json_value value, struct arena *arena, struct str *out);
 
 /* A string's content or a member's name (between the quotes, validated) decoded into `out`; false
- * when it does not fit. The decoded text is never longer than the escaped one. */
+ * when it does not fit, and *out_len bytes of its beginning are there all the same. The decoded text
+ * is never longer than the escaped one. */
 bool json_unescape(struct str content, char *out, size_t out_bytes, size_t *out_len);
 
 /* Is the member's name equal to `name` once decoded? */

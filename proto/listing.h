@@ -24,12 +24,13 @@ struct listing_model {
 /* A page as the client asked for it; all zero = everything. */
 struct listing_page {
     uint32_t limit;    /* Anthropic limit, Gemini pageSize; 0 = no bound */
-    struct str after;  /* Anthropic after_id, Gemini pageToken: the page starts behind this id */
-    struct str before; /* Anthropic before_id: the page ends before this id */
+    uint32_t skip;     /* Gemini pageToken, which is a place in the list */
+    struct str after;  /* Anthropic after_id: the page starts behind this id; percent-encoded */
+    struct str before; /* Anthropic before_id: the page ends before this id; percent-encoded */
 };
 
 /* Reads limit, after_id, before_id, pageSize and pageToken out of a query string (no '?'; spans
- * point into it, percent-encoding is left as it is). Nonsense is ignored. */
+ * point into it). Nonsense is ignored. */
 void listing_page_read(struct str query, struct listing_page *out);
 
 /* Chat and responses give OpenAI's shape (never paged). ERR_FULL: the buffer's bound. */

@@ -139,7 +139,7 @@ protect(const struct process_ground *ground)
 }
 
 static void
-name_process(struct process_post post)
+name_process(const struct process_ground *ground, struct process_post post)
 {
     char name[32];
     if (post.kind == SLOT_WORKER) {
@@ -152,6 +152,7 @@ name_process(struct process_post post)
     /* What top and ps -o comm show: 15 characters. */
     int result = prctl(PR_SET_NAME, name, 0, 0, 0);
     CHECK(result == 0);
+    log_init(name, (enum log_level)ground->config->master.log_level);
 }
 
 static int
@@ -178,7 +179,7 @@ become(struct process_ground *ground, struct process_post post, uint32_t slot)
     process_heritage(ground, post, slot, &heritage);
     close_others(ground, &heritage);
     signals_reset();
-    name_process(post);
+    name_process(ground, post);
     protect(ground);
     exit(enter(post.kind, &heritage));
 }

@@ -1,0 +1,293 @@
+#include "admin/recorder.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "admin/api.h"
+#include "admin/drainer.h"
+#include "admin/trial.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "http/server.h"
+#include "shm/counter.h"
+#include "shm/health.h"
+#include "shm/heritage.h"
+#include "shm/slot.h"
+#include "shm/version.h"
+#include "shm/wake.h"
+#include "store/ledger.h"
+#include "store/storeconf.h"
+
+#define BEAT_MS 200u
+/* After a failed commit: the disk is full or slow, ask again soon but not at once. */
+#define RETRY_MS 500u
+#define PRUNE_INTERVAL_MS 60000u
+#define PRUNE_COUNT 5000u
+#define DAY_MS (24ull * 3600 * 1000)
+
+struct process {
+    struct recorder recorder;
+    struct loop_io signal_io;
+    struct loop_io wake_io;
+    struct loop_io life_io;
+    struct loop_timer commit;
+    struct loop_timer beat;
+    uint64_t pruned_ms;
+};
+
+static struct process *process; /* one a process; the panic hook needs it */
+
+/* --- records --- */
+
+static void
+commit(struct process *its)
+{
+    struct recorder *recorder = &its->recorder;
+    uint64_t count = 0;
+    enum err err = drainer_commit(recorder->segment, recorder->ledger, &count);
+    if (count > 0) {
+        counter_add(recorder->segment, recorder->slot, COUNTER_COMMITS, 1);
+        counter_add(recorder->segment, recorder->slot, COUNTER_RECORDS_COMMITTED, count);
+    }
+    bool is_writable = err == ERR_OK;
+    if (!is_writable) {
+        counter_add(recorder->segment, recorder->slot, COUNTER_COMMIT_FAILURES, 1);
+        loop_timer_set(recorder->loop, &its->commit, loop_now_ms(recorder->loop) + RETRY_MS);
+    }
+    if (is_writable != recorder->is_writable) {
+        const char *why = err == ERR_FULL ? "the disk or the map is full" : "the disk fails";
+        str_copy(recorder->why_not, sizeof recorder->why_not, str_of(is_writable ? "" : why));
+        log_event(is_writable ? LOG_INFO : LOG_ERROR, "store", "writable=%s why=\"%s\"",
+                  is_writable ? "yes" : "no", recorder->why_not);
+        recorder->is_writable = is_writable;
+        version_set_writable(recorder->segment, is_writable);
+    }
+}
+
+static void
+on_commit(struct loop_timer *timer)
+{
+    struct process *its = LIST_OWNER(timer, struct process, commit);
+    /* Pokes that come while the timer runs cost nothing: the flag is cleared only now. */
+    wake_clear(its->recorder.segment, its->recorder.slot);
+    drainer_sweep(its->recorder.segment, its->recorder.ledger);
+    trial_look(&its->recorder);
+    commit(its);
+}
+
+static void
+on_wake(struct loop_io *io, uint32_t events)
+{
+    (void)events;
+    struct process *its = LIST_OWNER(io, struct process, wake_io);
+    eventfd_t value;
+    while (eventfd_read(io->fd, &value) == 0) {
+    }
+    if (its->commit.at_ms == 0) {
+        struct loop *loop = its->recorder.loop;
+        loop_timer_set(loop, &its->commit,
+                       loop_now_ms(loop) + its->recorder.heritage->store->commit_ms);
+    }
+}
+
+static void
+prune(struct process *its)
+{
+    struct recorder *recorder = &its->recorder;
+    uint64_t now_ms = loop_now_ms(recorder->loop);
+    uint64_t keep_ms = recorder->heritage->store->keep_days * DAY_MS;
+    if (now_ms < its->pruned_ms + PRUNE_INTERVAL_MS || keep_ms == 0) {
+        return;
+    }
+    its->pruned_ms = now_ms;
+    uint32_t removed = 0;
+    uint64_t wall_ms = clock_wall_ms();
+    enum err err = wall_ms > keep_ms
+                       ? ledger_prune(recorder->ledger, wall_ms - keep_ms, PRUNE_COUNT, &removed)
+                       : ERR_OK;
+    if (err != ERR_OK || removed > 0) {
+        log_event(LOG_INFO, "prune", "records=%u err=%s", removed, err_name(err));
+    }
+    ledger_check_readers(recorder->ledger);
+}
+
+static void
+on_beat(struct loop_timer *timer)
+{
+    struct process *its = LIST_OWNER(timer, struct process, beat);
+    struct recorder *recorder = &its->recorder;
+    uint64_t now_ms = loop_now_ms(recorder->loop);
+    slot_beat(recorder->segment, recorder->slot, now_ms);
+    /* A wake that was lost with its sender is made up for here. */
+    if (its->commit.at_ms == 0) {
+        on_commit(&its->commit);
+    }
+    prune(its);
+    log_flush();
+    if (recorder->is_draining && server_busy(recorder->server) == 0) {
+        loop_stop(recorder->loop);
+    }
+    loop_timer_set(recorder->loop, timer, now_ms + BEAT_MS);
+}
+
+/* --- records of the configuration --- */
+
+static uint32_t
+assign_accounts(struct recorder *recorder)
+{
+    uint64_t cursor = 0;
+    uint32_t usable = 0;
+    struct account account;
+    while (ledger_next(recorder->ledger, MODEL_ACCOUNT, &cursor, &account) == ERR_OK) {
+        if (account.index < recorder->segment->accounts) {
+            health_assign(recorder->segment, account.index, account.id);
+            usable += account.is_disabled ? 0 : 1;
+        }
+    }
+    return usable;
+}
+
+void
+recorder_changed(struct recorder *recorder)
+{
+    version_set_usable_accounts(recorder->segment, assign_accounts(recorder));
+    version_bump_catalog(recorder->segment);
+    wake_poke(recorder->segment, slot_of_kind(recorder->segment, SLOT_KEEPER));
+}
+
+/* --- the process --- */
+
+static void
+drain(struct process *its)
+{
+    its->recorder.is_draining = true;
+    slot_drain(its->recorder.segment, its->recorder.slot);
+    server_drain(its->recorder.server);
+}
+
+static void
+on_signal(struct loop_io *io, uint32_t events)
+{
+    (void)events;
+    struct process *its = LIST_OWNER(io, struct process, signal_io);
+    struct signalfd_siginfo info;
+    while (read(io->fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGQUIT) {
+            log_flush();
+            _exit(0);
+        }
+        drain(its);
+    }
+}
+
+/* The master is dead. The workers finish their streams; their records are ours to commit. */
+static void
+on_life(struct loop_io *io, uint32_t events)
+{
+    (void)events;
+    struct process *its = LIST_OWNER(io, struct process, life_io);
+    loop_remove(its->recorder.loop, io);
+    log_event(LOG_ERROR, "master", "why=\"the master is gone\"");
+    drain(its);
+}
+
+static void
+on_panic(const char *text)
+{
+    counter_add(process->recorder.segment, process->recorder.slot, COUNTER_CHECKS_FAILED, 1);
+    slot_crash(process->recorder.segment, process->recorder.slot, text);
+    log_flush();
+}
+
+static enum err
+open_signals(struct process *its)
+{
+    struct loop *loop = its->recorder.loop;
+    const struct heritage *heritage = its->recorder.heritage;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGQUIT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    its->signal_io.on_ready = on_signal;
+    its->wake_io.on_ready = on_wake;
+    its->life_io.on_ready = on_life;
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    enum err err = fd < 0 ? ERR_IO : loop_add_level(loop, &its->signal_io, fd);
+    if (err == ERR_OK) {
+        err = loop_add_level(loop, &its->wake_io, heritage->wake_fds[heritage->slot]);
+    }
+    if (err == ERR_OK) {
+        err = loop_add_level(loop, &its->life_io, heritage->life_fd);
+    }
+    return err;
+}
+
+static enum err
+open_all(struct process *its)
+{
+    struct recorder *recorder = &its->recorder;
+    const struct storeconf *conf = recorder->heritage->store;
+    enum err err =
+        loop_make(ADMIN_CONNS_MAX + 16, 2 * ADMIN_CONNS_MAX + JOBS_MAX + 16, &recorder->loop);
+    if (err == ERR_OK) {
+        err = open_signals(its);
+    }
+    if (err == ERR_OK) {
+        err = ledger_open(conf->dir, conf->map_bytes, &recorder->ledger);
+    }
+    if (err == ERR_OK) {
+        err = drainer_load(recorder->segment, recorder->ledger);
+    }
+    if (err == ERR_OK) {
+        err = api_open(recorder);
+    }
+    return err;
+}
+
+int
+recorder_main(const struct heritage *heritage)
+{
+    CHECK(heritage->segment != NULL && process == NULL);
+    process = calloc(1, sizeof *process);
+    if (process == NULL) {
+        return 2;
+    }
+    struct recorder *recorder = &process->recorder;
+    recorder->heritage = heritage;
+    recorder->segment = heritage->segment;
+    recorder->slot = heritage->slot;
+    recorder->is_writable = true;
+    recorder->started_wall_ms = clock_wall_ms();
+    list_init(&recorder->trials);
+    slot_enter(recorder->segment, recorder->slot, clock_now_ms());
+    check_set_hook(on_panic);
+    enum err err = open_all(process);
+    if (err != ERR_OK) {
+        log_event(LOG_ERROR, "start", "why=\"recorder cannot start\" err=%s", err_name(err));
+        log_flush();
+        return 2;
+    }
+    trial_reborn(recorder);
+    recorder_changed(recorder);
+    version_set_writable(recorder->segment, true);
+    version_set_loaded(recorder->segment, true);
+    process->commit.on_due = on_commit;
+    process->beat.on_due = on_beat;
+    on_commit(&process->commit);
+    on_beat(&process->beat);
+    loop_run(recorder->loop);
+
+    commit(process);
+    server_free(recorder->server);
+    ledger_close(recorder->ledger);
+    slot_leave(recorder->segment, recorder->slot);
+    log_flush();
+    return 0;
+}

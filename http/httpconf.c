@@ -19,7 +19,7 @@
     }
 
 const struct setting httpconf_rows[] = {
-    ROW(listen, SETTING_LIST, 0, 0, "127.0.0.1:8080", "", false,
+    ROW(listen, SETTING_LIST, 0, 0, "127.0.0.1:8080", "", true,
         "Where clients connect: address:port, [v6 address]:port, or :port for every address. May "
         "be given several times. Put TLS in front when it is reachable from elsewhere."),
     ROW(body_bytes_max, SETTING_BYTES, 1024, BODY_BYTES_LIMIT, "64m", "", true,

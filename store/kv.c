@@ -6,11 +6,16 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
+
+#define ROOM_BYTES_MIN (1024u * 1024) /* less than this on the disk is full */
 
 static const char *const table_names[KV_TABLES] = {
 #define KV_TEXT(name, text) text,
@@ -245,6 +250,38 @@ kv_end(struct kv_txn *txn)
     txn->txn = NULL;
 }
 
+/* Has the file no room to grow, on its disk or under the limit that a service manager set? */
+static bool
+has_no_room(struct kv *kv)
+{
+    int fd = -1;
+    struct stat file;
+    struct statvfs disk;
+    struct rlimit limit;
+    if (mdb_env_get_fd(kv->env, &fd) != 0 || fstat(fd, &file) != 0 || fstatvfs(fd, &disk) != 0) {
+        return false;
+    }
+    uint64_t room = (uint64_t)disk.f_bavail * disk.f_frsize;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+        uint64_t size = (uint64_t)file.st_size;
+        uint64_t left = limit.rlim_cur > size ? limit.rlim_cur - size : 0;
+        room = left < room ? left : room;
+    }
+    return room < ROOM_BYTES_MIN;
+}
+
+/* Frees the transaction also when it fails. LMDB takes a write that the disk cut short, as a nearly
+ * full one does, for an I/O error. */
+static enum err
+commit(struct kv_txn *txn)
+{
+    int code = mdb_txn_commit(txn->txn);
+    if (code == EIO && has_no_room(txn->kv)) {
+        code = ENOSPC;
+    }
+    return told_txn(txn, "commit", code);
+}
+
 /* One try; *out_map_full tells that a bigger map may help. */
 static enum err
 write_once(struct kv *kv, kv_work_fn work, void *context, bool *out_map_full)
@@ -258,8 +295,7 @@ write_once(struct kv *kv, kv_work_fn work, void *context, bool *out_map_full)
     enum err err = work(txn, context);
     CHECK(kv->cursor.cursor == NULL);
     if (err == ERR_OK) {
-        /* Frees the transaction also when it fails. */
-        err = told_txn(txn, "commit", mdb_txn_commit(txn->txn));
+        err = commit(txn);
     } else {
         mdb_txn_abort(txn->txn);
     }

@@ -66,7 +66,8 @@ run_in_txn(struct kv_txn *txn, void *context)
 {
     const struct run *run = context;
     uint64_t layout = 0;
-    enum err err = judge(read_layout(txn, &layout), layout, run->why);
+    enum err err = read_layout(txn, &layout);
+    err = judge(err, layout, run->why);
     if (err != ERR_GONE) {
         /* The only layout there is: nothing to do. */
         CHECK(err != ERR_OK || layout == MIGRATE_LAYOUT);

@@ -140,12 +140,15 @@ scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parse
     if (bytes.len == 0 || (bytes.len == 1 && bytes.data[0] == '\r')) {
         return ERR_OK;
     }
-    if (*scanned < first + FIRST_WORD_BYTES_MAX && bytes.len > first &&
+    if (*scanned <= first + FIRST_WORD_BYTES_MAX && bytes.len > first &&
         !first_word_is_possible(str_skip(bytes, first))) {
         return refuse_400(error, "This is not an HTTP/1.1 request.");
     }
-    /* The last byte seen is looked at again: a CR may have stood there alone. */
-    size_t at = *scanned > first ? *scanned - 1 : first;
+    /* A CR that was the last byte seen is looked at again: now it must have its LF. */
+    size_t at = *scanned > first ? *scanned : first;
+    if (at > first && bytes.data[at - 1] == '\r') {
+        at--;
+    }
     size_t line = line_start_of(bytes, first, at);
     for (;;) {
         if (at == line && line > first && at < bytes.len &&

@@ -29,7 +29,7 @@ static const struct flaw_row flaw_flags[] = {
 static const struct flaw_row flaw_alerts[] = {
     { 10, "unexpected message" },
     { 20, "bad record" },
-    { 40, "nothing in common" },
+    { 40, "no version or cipher in common" },
     { 47, "illegal parameter" },
     { 50, "decode error" },
     { 51, "decrypt error" },

@@ -13,7 +13,7 @@
 /* All that is wrong with a certificate at once. `flags` are the library's verify result. */
 void flaw_certificate(uint32_t flags, bool is_self_signed, char *out, size_t out_bytes);
 
-/* "handshake failed: alert 40 (nothing in common)" */
+/* "handshake failed: alert 40 (no version or cipher in common)" */
 void flaw_alert(unsigned alert, char *out, size_t out_bytes);
 
 #endif

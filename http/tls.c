@@ -397,7 +397,8 @@ tls_step_once(struct tls *tls)
     }
     if (result != 0) {
         tls_explain(tls, result);
-        return ERR_BAD;
+        bool is_cut = result == MBEDTLS_ERR_SSL_CONN_EOF || result == MBEDTLS_ERR_NET_CONN_RESET;
+        return is_cut ? ERR_GONE : ERR_BAD;
     }
     tls->is_over = tls->ssl.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_HANDSHAKE_OVER;
     return ERR_OK;

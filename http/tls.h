@@ -52,8 +52,9 @@ void tls_free(struct tls *tls);
 
 /*
  * One step of the handshake on a nonblocking descriptor, so that a loop can serve others between
- * steps. ERR_OK with *is_done, ERR_AGAIN: wait for the descriptor, ERR_BAD: refused, why says it
- * ("certificate is not for this name", "handshake failed: alert 40").
+ * steps: one that is dear, or some cheap ones. ERR_OK without *is_done: call again, best in the next
+ * turn. ERR_AGAIN: wait for the descriptor. ERR_BAD: refused, why says it ("certificate is not for
+ * this name", "handshake failed: alert 40 (no version or cipher in common)"). ERR_GONE: it was cut.
  */
 MUST_CHECK enum err tls_step(struct tls *tls, int fd, bool *is_done);
 const char *tls_why(const struct tls *tls);

@@ -49,13 +49,13 @@ struct near {
     const char *send_in_end; /* a request */
 };
 
-static struct near *
+static inline struct near *
 near_of(struct client *client)
 {
     return LIST_OWNER(client, struct near, client);
 }
 
-static void
+static inline void
 near_on_ready(struct client *client)
 {
     struct near *near = near_of(client);
@@ -65,7 +65,7 @@ near_on_ready(struct client *client)
     }
 }
 
-static void
+static inline void
 near_on_head(struct client *client, const struct parser_head *head)
 {
     struct near *near = near_of(client);
@@ -77,7 +77,7 @@ near_on_head(struct client *client, const struct parser_head *head)
     }
 }
 
-static void
+static inline void
 near_on_body(struct client *client, struct str bytes)
 {
     struct near *near = near_of(client);
@@ -93,13 +93,13 @@ near_on_body(struct client *client, struct str bytes)
     }
 }
 
-static void
+static inline void
 near_on_turn(struct client *client)
 {
     near_of(client)->turns++;
 }
 
-static void
+static inline void
 near_on_end(struct client *client, bool can_keep)
 {
     struct near *near = near_of(client);
@@ -112,7 +112,7 @@ near_on_end(struct client *client, bool can_keep)
     }
 }
 
-static void
+static inline void
 near_on_fail(struct client *client, enum err err)
 {
     struct near *near = near_of(client);
@@ -125,7 +125,7 @@ near_on_fail(struct client *client, enum err err)
 static const struct client_hooks near_hooks = { near_on_ready, near_on_head, near_on_body,
                                                 near_on_turn,  near_on_end,  near_on_fail };
 
-static void
+static inline void
 near_begin(struct near *near)
 {
     *near = (struct near){ .fd = -1 };
@@ -139,7 +139,7 @@ near_begin(struct near *near)
     cr_assert(listen(near->listen_fd, 16) == 0);
 }
 
-static void
+static inline void
 near_hang_up(struct near *near)
 {
     if (near->fd >= 0) {
@@ -148,7 +148,7 @@ near_hang_up(struct near *near)
     }
 }
 
-static void
+static inline void
 near_finish(struct near *near)
 {
     near_hang_up(near);
@@ -159,7 +159,7 @@ near_finish(struct near *near)
 }
 
 /* The server's side of one turn: take a connection, take what came. */
-static void
+static inline void
 near_serve(struct near *near)
 {
     int fd = accept4(near->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -180,7 +180,7 @@ near_serve(struct near *near)
     near->has_ended = near->has_ended || count == 0 || errno != EAGAIN;
 }
 
-static void
+static inline void
 near_turn(struct near *near)
 {
     near_serve(near);
@@ -201,7 +201,7 @@ near_turn(struct near *near)
                   (near)->client.why);                                                            \
     } while (0)
 
-static void
+static inline void
 near_some_turns(struct near *near)
 {
     for (int i = 0; i < 5; i++) {
@@ -209,7 +209,7 @@ near_some_turns(struct near *near)
     }
 }
 
-static struct sockaddr_in
+static inline struct sockaddr_in
 near_address(const struct near *near)
 {
     struct sockaddr_in address;
@@ -218,7 +218,7 @@ near_address(const struct near *near)
     return address;
 }
 
-static enum err
+static inline enum err
 near_try_open(struct near *near, struct tls *tls, const struct client_proxy *proxy)
 {
     struct sockaddr_in address = near_address(near);
@@ -226,38 +226,39 @@ near_try_open(struct near *near, struct tls *tls, const struct client_proxy *pro
                        proxy, &near_hooks);
 }
 
-static void
+static inline void
 near_open(struct near *near, struct tls *tls, const struct client_proxy *proxy)
 {
     cr_assert(near_try_open(near, tls, proxy) == ERR_OK);
     cr_assert_eq(near->readies + near->fails, 0, "no hook inside of client_open");
 }
 
-static void
+static inline void
 near_say(struct near *near, struct str bytes)
 {
     while (bytes.len > 0) {
         ssize_t sent = send(near->fd, bytes.data, bytes.len, MSG_NOSIGNAL);
-        cr_assert(sent > 0, "the test's server cannot send: %d", errno);
+        cr_assert(sent > 0, "the server cannot send \"%.*s\": %d; state %d, why %s", STR_ARG(bytes),
+                  errno, (int)near->client.state, near->client.why);
         bytes = str_skip(bytes, (size_t)sent);
     }
 }
 
-static void
+static inline void
 near_ask(struct near *near, const char *request)
 {
     struct str piece = str_of(request);
     client_send(&near->client, &piece, 1, false);
 }
 
-static bool
+static inline bool
 near_has_got(const struct near *near, const char *text)
 {
     struct str got = buf_str(&near->got);
     return got.len > 0 && memmem(got.data, got.len, text, strlen(text)) != NULL;
 }
 
-static bool
+static inline bool
 near_body_is(const struct near *near, const char *text)
 {
     return str_equal(buf_str(&near->body), str_of(text));

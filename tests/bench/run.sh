@@ -126,7 +126,8 @@ workers = 1
 log_level = warn
 [http]
 listen = 127.0.0.1:$2
-connections_per_address = 4096
+conns_per_address = 4096
+requests_per_conn = 10000
 [upstream]
 allow_http = yes
 allow_private = yes

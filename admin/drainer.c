@@ -192,7 +192,7 @@ sweep_slot(struct segment *segment, struct ledger *ledger, uint32_t slot)
     FAULT("drainer.after_orphans");
     enum err err = drainer_commit(segment, ledger, NULL);
     if (view.kind == SLOT_KEEPER) {
-        job_keeper_died(segment);
+        job_keeper_died(segment, slot);
     }
     enum err swept = slot_sweep(segment, slot);
     ledger_check_readers(ledger);

@@ -1,0 +1,480 @@
+#include "admin/objects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/api.h"
+#include "admin/live.h"
+#include "admin/recorder.h"
+#include "admin/trial.h"
+#include "base/check.h"
+#include "base/json.h"
+#include "base/jsonw.h"
+#include "base/limits.h"
+#include "base/rand.h"
+#include "http/server.h"
+#include "shm/health.h"
+#include "store/ledger.h"
+#include "store/object.h"
+
+/* A key's text: prefix and 40 characters of 62, 238 random bits. */
+#define KEY_PREFIX "sk-s2a-"
+#define KEY_CHARS 40u
+/* What people see of it later. */
+#define KEY_SHOWN_CHARS 11u
+/* A key that is carried over must not be guessable. */
+#define KEY_CHARS_MIN 16u
+
+/* One request's work; the object is too large for the stack of a deep call. */
+struct work {
+    struct server_request *request;
+    struct recorder *recorder;
+    enum model_kind kind;
+    const struct model_table *table;
+    union object object;
+    char why[MODEL_WHY_BYTES];
+};
+
+static struct ledger *
+ledger_of(const struct work *work)
+{
+    return work->recorder->ledger;
+}
+
+static void
+answer_failure(const struct work *work, enum err err, const char *why)
+{
+    struct server_request *request = work->request;
+    if (err == ERR_BAD) {
+        api_error(request, 400, "invalid_request", why[0] != '\0' ? why : "Not a good value");
+    } else if (err == ERR_DENIED) {
+        api_error(request, 409, "conflict", why[0] != '\0' ? why : "It is in the way of another");
+    } else if (err == ERR_GONE) {
+        api_error(request, 404, "not_found", why[0] != '\0' ? why : "It does not exist");
+    } else if (err == ERR_FULL) {
+        api_error(request, 507, "full", why[0] != '\0' ? why : "There is no room for it");
+    } else {
+        api_error(request, 500, "internal_error", "The store cannot be used: see the log");
+    }
+}
+
+/* --- showing --- */
+
+static void
+put_totals(struct jsonw *w, struct ledger *ledger, enum model_kind kind, uint64_t id)
+{
+    struct ledger_total total;
+    if (ledger_total(ledger, kind, id, &total) != ERR_OK) {
+        return;
+    }
+    jsonw_name(w, "totals");
+    jsonw_object(w);
+    jsonw_put_u64(w, "requests", total.requests);
+    jsonw_put_u64(w, "failures", total.failures);
+    jsonw_put_u64(w, "tokens_in", total.tokens_in);
+    jsonw_put_u64(w, "tokens_out", total.tokens_out);
+    jsonw_put_u64(w, "last_used_ms", total.last_used_ms);
+    jsonw_close(w);
+}
+
+/* The object's own members, then what is known of it while running. */
+static enum err
+write_object(const struct work *work, const void *object, struct buf *out)
+{
+    uint64_t id = ((const union object *)object)->id;
+    enum err err = model_show(work->kind, object, out);
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct buf more;
+    buf_init(&more, 8192);
+    struct jsonw w;
+    jsonw_begin(&w, &more);
+    jsonw_object(&w);
+    put_totals(&w, ledger_of(work), work->kind, id);
+    live_put_object(&w, work->recorder, work->kind, object);
+    jsonw_close(&w);
+    err = jsonw_end(&w);
+    /* Join the two objects: "{a}" and "{b}" to "{a,b}". */
+    struct str tail = buf_str(&more);
+    if (err == ERR_OK && tail.len > 2) {
+        CHECK(buf_len(out) > 0 && out->data[out->end - 1] == '}');
+        out->data[out->end - 1] = ',';
+        err = buf_append(out, str_skip(tail, 1));
+    }
+    buf_fini(&more);
+    return err;
+}
+
+static void
+answer_object(const struct work *work, uint16_t status)
+{
+    struct buf body;
+    buf_init(&body, ADMIN_BODY_BYTES_MAX);
+    enum err err = write_object(work, &work->object, &body);
+    if (err == ERR_OK && status != 200) {
+        api_answer(work->request, status, buf_str(&body));
+        buf_fini(&body);
+        return;
+    }
+    api_answer_buf(work->request, err, &body);
+}
+
+static void
+list(struct work *work)
+{
+    struct buf body;
+    buf_init(&body, ADMIN_ANSWER_BYTES_MAX);
+    enum err err = buf_append(&body, STR("{\"items\":["));
+    uint64_t cursor = 0;
+    bool is_first = true;
+    while (err == ERR_OK &&
+           ledger_next(ledger_of(work), work->kind, &cursor, &work->object) == ERR_OK) {
+        if (!is_first) {
+            err = buf_append(&body, STR(","));
+        }
+        is_first = false;
+        if (err == ERR_OK) {
+            err = write_object(work, &work->object, &body);
+        }
+    }
+    if (err == ERR_OK) {
+        err = buf_append(&body, STR("]}"));
+    }
+    api_answer_buf(work->request, err, &body);
+}
+
+/* --- creating and changing --- */
+
+/* Members of the body that are no fields: a credential. */
+struct extra {
+    struct json_value secret; /* account: the provider's key */
+    struct json_value key;    /* key: an existing one to carry over */
+    bool has_secret;
+    bool has_key;
+};
+
+/* The body without the extras, for model_apply, which knows fields only. */
+static enum err
+split_extras(struct work *work, struct extra *extra, struct buf *fields)
+{
+    struct json_value body;
+    struct json_error error;
+    struct str text = work->request->body;
+    if (text.len == 0) {
+        text = STR("{}");
+    }
+    if (json_read(text, &body, &error) != ERR_OK || body.kind != JSON_OBJECT) {
+        str_copy(work->why, sizeof work->why, STR("The body is not a JSON object"));
+        return ERR_BAD;
+    }
+    extra->has_secret =
+        work->kind == MODEL_ACCOUNT && json_get(body, STR("secret"), &extra->secret);
+    extra->has_key = work->kind == MODEL_KEY && json_get(body, STR("key"), &extra->key);
+    if (!extra->has_secret && !extra->has_key) {
+        return buf_append(fields, text);
+    }
+    /* The extra member is cut out by its place; its neighbours keep their bytes. */
+    struct str name = extra->has_secret ? STR("secret") : STR("key");
+    struct json_doc doc;
+    enum err err = json_parse(text, &work->request->arena, &doc, &error);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = buf_append(fields, STR("{"));
+    bool is_first = true;
+    for (uint32_t i = 1; err == ERR_OK && i < doc.count; i = doc.nodes[i + 1].next) {
+        struct json_value member_name = json_at(&doc, i);
+        struct json_value value = json_at(&doc, i + 1);
+        if (json_string_is(member_name, name)) {
+            continue;
+        }
+        err = is_first ? ERR_OK : buf_append(fields, STR(","));
+        is_first = false;
+        err = err != ERR_OK ? err : buf_append(fields, member_name.raw);
+        err = err != ERR_OK ? err : buf_append(fields, STR(":"));
+        err = err != ERR_OK ? err : buf_append(fields, value.raw);
+    }
+    return err != ERR_OK ? err : buf_append(fields, STR("}"));
+}
+
+static bool
+is_credential(struct str secret)
+{
+    for (size_t i = 0; i < secret.len; i++) {
+        if (secret.data[i] <= ' ' || secret.data[i] >= 0x7f) {
+            return false;
+        }
+    }
+    return secret.len > 0;
+}
+
+static enum err
+apply_secret(struct work *work, const struct extra *extra)
+{
+    struct str secret;
+    if (!extra->has_secret) {
+        return ERR_OK;
+    }
+    if (json_string(extra->secret, &work->request->arena, &secret) != ERR_OK ||
+        !is_credential(secret)) {
+        str_copy(work->why, sizeof work->why,
+                 STR("secret: must be one line of visible characters"));
+        return ERR_BAD;
+    }
+    enum err err = ledger_seal(ledger_of(work), &work->object.account, secret);
+    if (err == ERR_BAD) {
+        str_copy(work->why, sizeof work->why, STR("secret: too long"));
+    }
+    return err;
+}
+
+/* A new key's text, or the one carried over; its digest and prefix go into the record. */
+static enum err
+apply_key(struct work *work, const struct extra *extra, char text[KEY_BYTES_MAX + 1])
+{
+    struct key *key = &work->object.key;
+    if (extra->has_key) {
+        struct str given;
+        if (json_string(extra->key, &work->request->arena, &given) != ERR_OK ||
+            !is_credential(given) || given.len < KEY_CHARS_MIN ||
+            !str_copy(text, KEY_BYTES_MAX + 1, given)) {
+            str_copy(work->why, sizeof work->why,
+                     STR("key: must be 16 to 256 visible characters on one line"));
+            return ERR_BAD;
+        }
+    } else {
+        char random[KEY_CHARS + 1];
+        rand_text(random, KEY_CHARS);
+        memcpy(text, KEY_PREFIX, sizeof KEY_PREFIX);
+        memcpy(text + sizeof KEY_PREFIX - 1, random, sizeof random);
+        digest_wipe(random, sizeof random);
+    }
+    digest_sha256(str_of(text), &key->digest);
+    /* Never more than a third of it. */
+    size_t shown = strlen(text) / 3 < KEY_SHOWN_CHARS ? strlen(text) / 3 : KEY_SHOWN_CHARS;
+    return str_copy(key->prefix, sizeof key->prefix, str_make(text, shown)) ? ERR_OK : ERR_BAD;
+}
+
+static enum err
+apply(struct work *work, bool is_create, struct extra *extra)
+{
+    struct buf fields;
+    buf_init(&fields, ADMIN_BODY_BYTES_MAX);
+    enum err err = split_extras(work, extra, &fields);
+    if (err == ERR_OK) {
+        err = model_apply(work->kind, &work->object, buf_str(&fields), is_create, work->why);
+    }
+    buf_fini(&fields);
+    if (err == ERR_OK) {
+        err = model_check(work->kind, &work->object, work->why);
+    }
+    return err;
+}
+
+/* A key that was just made: its text is in this answer and nowhere else. */
+static void
+answer_new_key(const struct work *work, const char *text)
+{
+    struct buf body;
+    buf_init(&body, ADMIN_BODY_BYTES_MAX);
+    struct jsonw w;
+    jsonw_begin(&w, &body);
+    jsonw_object(&w);
+    jsonw_put_text(&w, "key", text);
+    jsonw_close(&w);
+    enum err err = jsonw_end(&w);
+    struct buf shown;
+    buf_init(&shown, ADMIN_BODY_BYTES_MAX);
+    if (err == ERR_OK) {
+        err = write_object(work, &work->object, &shown);
+    }
+    if (err == ERR_OK) {
+        body.data[body.end - 1] = ',';
+        err = buf_append(&body, str_skip(buf_str(&shown), 1));
+    }
+    buf_fini(&shown);
+    if (err == ERR_OK) {
+        api_answer(work->request, 201, buf_str(&body));
+    } else {
+        api_error(work->request, 500, "internal_error", "The answer could not be put together");
+    }
+    digest_wipe(body.data, body.cap);
+    buf_fini(&body);
+}
+
+static void
+create(struct work *work)
+{
+    struct extra extra = { .has_key = false };
+    char text[KEY_BYTES_MAX + 1] = "";
+    model_defaults(work->kind, &work->object);
+    enum err err = apply(work, true, &extra);
+    if (err == ERR_OK && work->kind == MODEL_ACCOUNT) {
+        err = apply_secret(work, &extra);
+    }
+    if (err == ERR_OK && work->kind == MODEL_KEY) {
+        err = apply_key(work, &extra, text);
+    }
+    if (err != ERR_OK) {
+        answer_failure(work, err, work->why);
+        digest_wipe(text, sizeof text);
+        return;
+    }
+    err = ledger_create(ledger_of(work), work->kind, &work->object);
+    if (err != ERR_OK) {
+        answer_failure(work, err, ledger_why(ledger_of(work)));
+    } else {
+        recorder_changed(work->recorder);
+        if (work->kind == MODEL_KEY && !extra.has_key) {
+            answer_new_key(work, text);
+        } else {
+            answer_object(work, 201);
+        }
+    }
+    digest_wipe(text, sizeof text);
+}
+
+static void
+store_change(struct work *work)
+{
+    enum err err = ledger_update(ledger_of(work), work->kind, &work->object);
+    if (err != ERR_OK) {
+        answer_failure(work, err, ledger_why(ledger_of(work)));
+        return;
+    }
+    recorder_changed(work->recorder);
+    answer_object(work, 200);
+}
+
+static void
+set(struct work *work)
+{
+    struct extra extra = { .has_key = false };
+    enum err err = apply(work, false, &extra);
+    if (err == ERR_OK && extra.has_key) {
+        str_copy(work->why, sizeof work->why, STR("key: cannot be changed; make a new key"));
+        err = ERR_BAD;
+    }
+    if (err == ERR_OK && work->kind == MODEL_ACCOUNT) {
+        err = apply_secret(work, &extra);
+    }
+    if (err != ERR_OK) {
+        answer_failure(work, err, work->why);
+        return;
+    }
+    store_change(work);
+}
+
+static void
+set_disabled(struct work *work, bool is_disabled)
+{
+    switch (work->kind) {
+    case MODEL_USER:
+        work->object.user.is_disabled = is_disabled;
+        break;
+    case MODEL_KEY:
+        work->object.key.is_disabled = is_disabled;
+        break;
+    case MODEL_GROUP:
+        work->object.group.is_disabled = is_disabled;
+        break;
+    case MODEL_ACCOUNT:
+        work->object.account.is_disabled = is_disabled;
+        str_copy(work->object.account.disabled_why, sizeof work->object.account.disabled_why,
+                 is_disabled ? STR("by the operator") : STR(""));
+        if (!is_disabled && work->object.account.index < work->recorder->segment->accounts) {
+            health_reset(work->recorder->segment, work->object.account.index,
+                         loop_now_ms(work->recorder->loop));
+        }
+        break;
+    }
+    store_change(work);
+}
+
+static void
+remove_object(struct work *work)
+{
+    enum err err = ledger_remove(ledger_of(work), work->kind, work->object.id, work->why);
+    if (err != ERR_OK) {
+        answer_failure(work, err, work->why);
+        return;
+    }
+    recorder_changed(work->recorder);
+    api_answer(work->request, 200, STR("{\"ok\":true}"));
+}
+
+/* --- verbs --- */
+
+static void
+handle_account_verb(struct work *work, struct str verb)
+{
+    struct account *account = &work->object.account;
+    if (str_equal(verb, STR("test"))) {
+        trial_start(work->recorder, work->request, account->id, work->request->body);
+    } else if (str_equal(verb, STR("reset"))) {
+        if (account->index < work->recorder->segment->accounts) {
+            health_reset(work->recorder->segment, account->index,
+                         loop_now_ms(work->recorder->loop));
+        }
+        answer_object(work, 200);
+    } else {
+        api_error(work->request, 404, "not_found", "An account has no such verb");
+    }
+}
+
+static void
+handle_one(struct work *work, struct str verb)
+{
+    struct str method = work->request->head.method;
+    bool is_post = str_equal(method, STR("POST"));
+    if (verb.len == 0 && str_equal(method, STR("GET"))) {
+        answer_object(work, 200);
+    } else if (verb.len == 0 && str_equal(method, STR("PATCH"))) {
+        set(work);
+    } else if (verb.len == 0 && str_equal(method, STR("DELETE"))) {
+        remove_object(work);
+    } else if (is_post && str_equal(verb, STR("enable"))) {
+        set_disabled(work, false);
+    } else if (is_post && str_equal(verb, STR("disable"))) {
+        set_disabled(work, true);
+    } else if (is_post && work->kind == MODEL_ACCOUNT) {
+        handle_account_verb(work, verb);
+    } else {
+        api_error(work->request, 405, "method_not_allowed", "Not done this way: see sub2apictl(1)");
+    }
+}
+
+void
+objects_handle(struct server_request *request, enum model_kind kind, struct str name,
+               struct str verb)
+{
+    struct work *work = arena_alloc(&request->arena, sizeof *work);
+    if (work == NULL) {
+        api_error(request, 500, "internal_error", "Out of memory");
+        return;
+    }
+    work->request = request;
+    work->recorder = server_context(request);
+    work->kind = kind;
+    work->table = &model_tables[kind];
+    bool is_post = str_equal(request->head.method, STR("POST"));
+    if (name.len == 0) {
+        if (is_post) {
+            create(work);
+        } else if (str_equal(request->head.method, STR("GET"))) {
+            list(work);
+        } else {
+            api_error(request, 405, "method_not_allowed", "Use GET or POST");
+        }
+        return;
+    }
+    enum err err = ledger_find(ledger_of(work), kind, name, &work->object);
+    if (err != ERR_OK) {
+        struct str why = arena_printf(&request->arena, "There is no %s named '%.*s'",
+                                      work->table->noun, STR_ARG(name));
+        answer_failure(work, err, why.data == NULL ? "" : why.data);
+        return;
+    }
+    handle_one(work, verb);
+}

@@ -275,9 +275,8 @@ json_unescape(struct str content, char *out, size_t out_bytes, size_t *out_len)
     return true;
 }
 
-/* Does the escaped content mean `text`? */
-static bool
-escaped_is(struct str content, struct str text)
+bool
+json_escaped_is(struct str content, struct str text)
 {
     while (content.len > 0) {
         char bytes[4];
@@ -298,19 +297,13 @@ content_of(struct json_value value)
 }
 
 bool
-json_name_is(const struct json_member *member, struct str name)
-{
-    return member->name_is_escaped ? escaped_is(member->name, name) : str_equal(member->name, name);
-}
-
-bool
 json_string_is(struct json_value value, struct str text)
 {
     if (value.kind != JSON_STRING) {
         return false;
     }
     struct str content = content_of(value);
-    return value.is_escaped ? escaped_is(content, text) : str_equal(content, text);
+    return value.is_escaped ? json_escaped_is(content, text) : str_equal(content, text);
 }
 
 enum err

@@ -87,12 +87,20 @@ MUST_CHECK enum err json_prefix(struct str text, struct json_value *out);
 MUST_CHECK enum err json_string(struct json_value value, struct arena *arena, struct str *out);
 
 /* A string's content or a member's name (between the quotes, validated) decoded into `out`; false
- * when it does not fit, and *out_len bytes of its beginning are there all the same. The decoded text
- * is never longer than the escaped one. */
+ * when it does not fit, and *out_len bytes of its beginning are there all the same. The decoded
+ * text is never longer than the escaped one. */
 bool json_unescape(struct str content, char *out, size_t out_bytes, size_t *out_len);
 
+/* Does this escaped content mean `text`? */
+bool json_escaped_is(struct str content, struct str text);
+
 /* Is the member's name equal to `name` once decoded? */
-bool json_name_is(const struct json_member *member, struct str name);
+static inline bool
+json_name_is(const struct json_member *member, struct str name)
+{
+    return member->name_is_escaped ? json_escaped_is(member->name, name)
+                                   : str_equal(member->name, name);
+}
 
 /* Is this string equal to `text` once decoded? false for other kinds. */
 bool json_string_is(struct json_value value, struct str text);

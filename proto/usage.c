@@ -90,21 +90,17 @@ read_report(enum dialect dialect, const struct outer *outer, struct usage *usage
     return is_found;
 }
 
-/* One answer object, unwrapped when it is wrapped. */
+/* The same, unwrapped when it is wrapped. */
 static bool
-read_answer(enum dialect dialect, struct json_value object, struct usage *usage,
-            struct usage_gemini *gemini)
+read_outer(enum dialect dialect, const struct outer *outer, struct usage *usage,
+           struct usage_gemini *gemini)
 {
-    struct outer outer = no_members();
-    if (json_scan_object(object, on_outer, &outer) != ERR_OK) {
-        return false;
-    }
-    if (outer.usage.kind == JSON_NULL && outer.response.kind == JSON_OBJECT) {
+    if (outer->usage.kind == JSON_NULL && outer->response.kind == JSON_OBJECT) {
         struct outer inner = no_members();
-        return json_scan_object(outer.response, on_outer, &inner) == ERR_OK &&
+        return json_scan_object(outer->response, on_outer, &inner) == ERR_OK &&
                read_report(dialect, &inner, usage, gemini);
     }
-    return read_report(dialect, &outer, usage, gemini);
+    return read_report(dialect, outer, usage, gemini);
 }
 
 /* --- whole bodies --- */
@@ -120,9 +116,10 @@ static bool
 on_element(void *context, const struct json_member *member)
 {
     struct elements *elements = context;
-    if (member->value.kind == JSON_OBJECT) {
+    struct outer outer = no_members();
+    if (json_scan_object(member->value, on_outer, &outer) == ERR_OK) {
         elements->is_found |=
-            read_answer(elements->dialect, member->value, elements->usage, &elements->gemini);
+            read_outer(elements->dialect, &outer, elements->usage, &elements->gemini);
     }
     return true;
 }
@@ -160,16 +157,16 @@ usage_read_body(enum dialect dialect, struct str body, struct usage *out)
 {
     *out = (struct usage){ .source = USAGE_NONE };
     struct elements elements = { .dialect = dialect, .usage = out };
-    struct json_value top;
-    if (json_read(body, &top, NULL) == ERR_OK) {
-        if (top.kind == JSON_ARRAY) {
-            elements.is_found =
-                json_scan_array(top, on_element, &elements) == ERR_OK && elements.is_found;
-        } else if (top.kind == JSON_OBJECT) {
-            elements.is_found = read_answer(dialect, top, out, &elements.gemini);
-        }
-    } else {
+    struct outer outer = no_members();
+    struct json_value array;
+    enum json_kind kind = JSON_NULL;
+    if (json_scan(body, on_outer, &outer, &kind, NULL) != ERR_OK) {
         elements.is_found = read_backwards(dialect, body, &elements);
+    } else if (kind == JSON_OBJECT) {
+        elements.is_found = read_outer(dialect, &outer, out, &elements.gemini);
+    } else if (kind == JSON_ARRAY && json_read(body, &array, NULL) == ERR_OK) {
+        elements.is_found =
+            json_scan_array(array, on_element, &elements) == ERR_OK && elements.is_found;
     }
     if (!elements.is_found) {
         *out = (struct usage){ .source = USAGE_NONE };
@@ -212,7 +209,7 @@ static const struct {
       WORD_DIALECTS(CHAT) | WORD_DIALECTS(ANTHROPIC) | WORD_DIALECTS(GEMINI) },
     { { "thinking\"", 9 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(ANTHROPIC) },
     { { "partial_json\"", 13 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(ANTHROPIC) },
-    { { "delta\"", 6 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(RESPONSES) },
+    { { "delta\"", 6 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(CHAT) | WORD_DIALECTS(RESPONSES) },
     { { "usageMetadata\"", 14 }, WORD_USAGE, VALUE_OBJECT, WORD_DIALECTS(GEMINI) },
     { { "finishReason\"", 13 }, WORD_FINISH, VALUE_TEXT, WORD_DIALECTS(GEMINI) },
     { { "blockReason\"", 12 }, WORD_FINISH, VALUE_TEXT, WORD_DIALECTS(GEMINI) },
@@ -346,6 +343,15 @@ is_error(struct json_value value)
     return value.kind == JSON_OBJECT || (value.kind == JSON_STRING && value.raw.len > 2);
 }
 
+/* The last events of the OpenAI streams beside chat: audio and images. */
+static bool
+is_media_end(struct str name)
+{
+    return str_equal(name, STR("transcript.text.done")) ||
+           str_equal(name, STR("image_generation.completed")) ||
+           str_equal(name, STR("image_edit.completed"));
+}
+
 static uint32_t
 chat_event(struct usage_stream *stream, struct str name, struct str data)
 {
@@ -353,7 +359,8 @@ chat_event(struct usage_stream *stream, struct str name, struct str data)
         return USAGE_EVENT_DONE | USAGE_EVENT_END;
     }
     struct look look = look_over(WORD_DIALECTS(CHAT), data);
-    uint32_t bits = content(stream, &look);
+    uint32_t bits =
+        is_media_end(name) ? (uint32_t)USAGE_EVENT_DONE | USAGE_EVENT_END : content(stream, &look);
     bits |= (look.words & WORD_FINISH) != 0 ? (uint32_t)USAGE_EVENT_DONE : 0;
     struct outer outer;
     if ((look.words & (WORD_USAGE | WORD_ERROR)) != 0 && read_members(data, &outer)) {
@@ -481,19 +488,15 @@ gemini_event(struct usage_stream *stream, struct str name, struct str data)
     struct look look = look_over(WORD_DIALECTS(GEMINI), data);
     uint32_t bits = content(stream, &look);
     bits |= (look.words & WORD_FINISH) != 0 ? (uint32_t)USAGE_EVENT_DONE : 0;
-    struct json_value top;
-    if ((look.words & (WORD_USAGE | WORD_ERROR)) == 0 || json_read(data, &top, NULL) != ERR_OK) {
-        return str_equal(name, STR("error")) ? bits | USAGE_EVENT_FAILED : bits;
+    struct outer outer;
+    if ((look.words & (WORD_USAGE | WORD_ERROR)) != 0 && read_members(data, &outer)) {
+        if (is_error(outer.error)) {
+            return bits | USAGE_EVENT_FAILED;
+        }
+        bool has_usage = read_outer(DIALECT_GEMINI, &outer, &stream->usage, &stream->gemini);
+        bits |= has_usage ? (uint32_t)USAGE_EVENT_USAGE : 0;
     }
-    struct json_value error;
-    if (json_get(top, STR("error"), &error) && is_error(error)) {
-        return bits | USAGE_EVENT_FAILED;
-    }
-    if ((look.words & WORD_USAGE) != 0 &&
-        read_answer(DIALECT_GEMINI, top, &stream->usage, &stream->gemini)) {
-        bits |= USAGE_EVENT_USAGE;
-    }
-    return bits;
+    return str_equal(name, STR("error")) ? bits | USAGE_EVENT_FAILED : bits;
 }
 
 uint32_t

@@ -141,86 +141,86 @@ Test(error, tells_a_full_buffer)
     }
 }
 
+static const struct {
+    enum dialect dialect;
+    uint32_t status;
+    const char *body;
+    enum error_kind kind;
+    const char *message;
+} said[] = {
+    { DIALECT_CHAT, 400,
+      "{\"error\":{\"message\":\"maximum \\u0063ontext\",\"type\":\"invalid_request_error\","
+      "\"param\":\"messages\",\"code\":\"context_length_exceeded\"}}",
+      ERROR_CONTEXT, "maximum context" },
+    { DIALECT_CHAT, 429,
+      "{\"error\":{\"message\":\"You exceeded your current quota\",\"code\":"
+      "\"insufficient_quota\"}}",
+      ERROR_BILLING, "You exceeded your current quota" },
+    { DIALECT_CHAT, 429, "{\"error\":{\"message\":\"slow\",\"code\":null}}", ERROR_RATE_LIMIT,
+      "slow" },
+    { DIALECT_CHAT, 401, "{\"error\":{\"message\":\"bad key\",\"code\":401}}", ERROR_AUTH,
+      "bad key" },
+    { DIALECT_CHAT, 404, "{\"error\":{\"message\":\"The model `x` does not exist\"}}", ERROR_MODEL,
+      "The model `x` does not exist" },
+    { DIALECT_CHAT, 404, "{\"detail\":\"Not Found\"}", ERROR_NOT_FOUND, "Not Found" },
+    { DIALECT_CHAT, 503, "{\"error\":{\"message\":\"No available channel for m\"}}", ERROR_MODEL,
+      "No available channel for m" },
+    { DIALECT_CHAT, 500, "{\"error\":\"boom\"}", ERROR_SERVER, "boom" },
+    { DIALECT_CHAT, 422, "{\"message\":\"odd\"}", ERROR_BAD_REQUEST, "odd" },
+    { DIALECT_RESPONSES, 200,
+      "{\"type\":\"response.failed\",\"response\":{\"status\":\"failed\",\"error\":{\"code\":"
+      "\"server_is_overloaded\",\"message\":\"busy\"}}}",
+      ERROR_OVERLOADED, "busy" },
+    { DIALECT_RESPONSES, 200,
+      "{\"type\":\"error\",\"code\":\"rate_limit_exceeded\",\"message\":\"wait\"}",
+      ERROR_RATE_LIMIT, "wait" },
+    { DIALECT_RESPONSES, 400, "{\"error\":{\"code\":\"invalid_encrypted_content\"}}", ERROR_REPLAY,
+      "" },
+    { DIALECT_ANTHROPIC, 529,
+      "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}"
+      ","
+      "\"request_id\":\"req_0\"}",
+      ERROR_OVERLOADED, "Overloaded" },
+    { DIALECT_ANTHROPIC, 200,
+      "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}",
+      ERROR_OVERLOADED, "x" },
+    { DIALECT_ANTHROPIC, 400,
+      "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too "
+      "low\"}}",
+      ERROR_BILLING, "Your credit balance is too low" },
+    { DIALECT_ANTHROPIC, 400,
+      "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"messages.1: Invalid "
+      "`signature` in `thinking` block\"}}",
+      ERROR_REPLAY, "messages.1: Invalid `signature` in `thinking` block" },
+    { DIALECT_ANTHROPIC, 404,
+      "{\"error\":{\"type\":\"not_found_error\",\"message\":\"model: claude-x\"}}", ERROR_MODEL,
+      "model: claude-x" },
+    { DIALECT_GEMINI, 400,
+      "[{\"error\":{\"code\":400,\"message\":\"API key not valid.\",\"status\":"
+      "\"INVALID_ARGUMENT\",\"details\":[{\"reason\":\"API_KEY_INVALID\"}]}}]",
+      ERROR_AUTH, "API key not valid." },
+    { DIALECT_GEMINI, 404,
+      "{\"error\":{\"code\":404,\"message\":\"models/x is not "
+      "found\",\"status\":\"NOT_FOUND\"}}",
+      ERROR_MODEL, "models/x is not found" },
+    { DIALECT_CHAT, 502,
+      "<html><head><style>b{}</style><title>502 Bad\n Gateway</title></head><body>"
+      "<h1>nginx</h1></body>",
+      ERROR_SERVER, "502 Bad Gateway nginx" },
+    { DIALECT_CHAT, 503, "upstream \x01 connect error", ERROR_OVERLOADED,
+      "upstream connect error" },
+    { DIALECT_CHAT, 504, "", ERROR_TIMEOUT, "" },
+    { DIALECT_CHAT, 500, "[]", ERROR_SERVER, "" },
+    { DIALECT_CHAT, 413, "null", ERROR_TOO_LARGE, "" },
+};
+
 Test(error, reads_what_providers_say)
 {
-    static const struct {
-        enum dialect dialect;
-        uint32_t status;
-        const char *body;
-        enum error_kind kind;
-        const char *message;
-    } cases[] = {
-        { DIALECT_CHAT, 400,
-          "{\"error\":{\"message\":\"maximum \\u0063ontext\",\"type\":\"invalid_request_error\","
-          "\"param\":\"messages\",\"code\":\"context_length_exceeded\"}}",
-          ERROR_CONTEXT, "maximum context" },
-        { DIALECT_CHAT, 429,
-          "{\"error\":{\"message\":\"You exceeded your current quota\",\"code\":"
-          "\"insufficient_quota\"}}",
-          ERROR_BILLING, "You exceeded your current quota" },
-        { DIALECT_CHAT, 429, "{\"error\":{\"message\":\"slow\",\"code\":null}}", ERROR_RATE_LIMIT,
-          "slow" },
-        { DIALECT_CHAT, 401, "{\"error\":{\"message\":\"bad key\",\"code\":401}}", ERROR_AUTH,
-          "bad key" },
-        { DIALECT_CHAT, 404, "{\"error\":{\"message\":\"The model `x` does not exist\"}}",
-          ERROR_MODEL, "The model `x` does not exist" },
-        { DIALECT_CHAT, 404, "{\"detail\":\"Not Found\"}", ERROR_NOT_FOUND, "Not Found" },
-        { DIALECT_CHAT, 503, "{\"error\":{\"message\":\"No available channel for m\"}}",
-          ERROR_MODEL, "No available channel for m" },
-        { DIALECT_CHAT, 500, "{\"error\":\"boom\"}", ERROR_SERVER, "boom" },
-        { DIALECT_CHAT, 422, "{\"message\":\"odd\"}", ERROR_BAD_REQUEST, "odd" },
-        { DIALECT_RESPONSES, 200,
-          "{\"type\":\"response.failed\",\"response\":{\"status\":\"failed\",\"error\":{\"code\":"
-          "\"server_is_overloaded\",\"message\":\"busy\"}}}",
-          ERROR_OVERLOADED, "busy" },
-        { DIALECT_RESPONSES, 200,
-          "{\"type\":\"error\",\"code\":\"rate_limit_exceeded\",\"message\":\"wait\"}",
-          ERROR_RATE_LIMIT, "wait" },
-        { DIALECT_RESPONSES, 400, "{\"error\":{\"code\":\"invalid_encrypted_content\"}}",
-          ERROR_REPLAY, "" },
-        { DIALECT_ANTHROPIC, 529,
-          "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}"
-          ","
-          "\"request_id\":\"req_0\"}",
-          ERROR_OVERLOADED, "Overloaded" },
-        { DIALECT_ANTHROPIC, 200,
-          "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}",
-          ERROR_OVERLOADED, "x" },
-        { DIALECT_ANTHROPIC, 400,
-          "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"Your credit balance is too "
-          "low\"}}",
-          ERROR_BILLING, "Your credit balance is too low" },
-        { DIALECT_ANTHROPIC, 400,
-          "{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"messages.1: Invalid "
-          "`signature` in `thinking` block\"}}",
-          ERROR_REPLAY, "messages.1: Invalid `signature` in `thinking` block" },
-        { DIALECT_ANTHROPIC, 404,
-          "{\"error\":{\"type\":\"not_found_error\",\"message\":\"model: claude-x\"}}", ERROR_MODEL,
-          "model: claude-x" },
-        { DIALECT_GEMINI, 400,
-          "[{\"error\":{\"code\":400,\"message\":\"API key not valid.\",\"status\":"
-          "\"INVALID_ARGUMENT\",\"details\":[{\"reason\":\"API_KEY_INVALID\"}]}}]",
-          ERROR_AUTH, "API key not valid." },
-        { DIALECT_GEMINI, 404,
-          "{\"error\":{\"code\":404,\"message\":\"models/x is not "
-          "found\",\"status\":\"NOT_FOUND\"}}",
-          ERROR_MODEL, "models/x is not found" },
-        { DIALECT_CHAT, 502,
-          "<html><head><style>b{}</style><title>502 Bad\n Gateway</title></head><body>"
-          "<h1>nginx</h1></body>",
-          ERROR_SERVER, "502 Bad Gateway nginx" },
-        { DIALECT_CHAT, 503, "upstream \x01 connect error", ERROR_OVERLOADED,
-          "upstream connect error" },
-        { DIALECT_CHAT, 504, "", ERROR_TIMEOUT, "" },
-        { DIALECT_CHAT, 500, "[]", ERROR_SERVER, "" },
-        { DIALECT_CHAT, 413, "null", ERROR_TOO_LARGE, "" },
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
         struct error_found found;
-        error_read(cases[i].dialect, cases[i].status, str_of(cases[i].body), &found);
-        cr_expect_eq(found.kind, cases[i].kind, "%s: %s", cases[i].body,
-                     error_kind_name(found.kind));
-        cr_expect_str_eq(found.message, cases[i].message, "%s", found.message);
+        error_read(said[i].dialect, said[i].status, str_of(said[i].body), &found);
+        cr_expect_eq(found.kind, said[i].kind, "%s: %s", said[i].body, error_kind_name(found.kind));
+        cr_expect_str_eq(found.message, said[i].message, "%s", found.message);
     }
 }
 
@@ -247,13 +247,17 @@ Test(error, reads_types_codes_and_delays)
 
 Test(error, bounds_messages_on_a_characters_edge)
 {
-    char body[4096] = "{\"error\":{\"message\":\"";
+    struct json_value top;
+    buf_init(&buf, 8192);
+    cr_assert_eq(buf_append(&buf, STR("{\"error\":{\"message\":\"")), ERR_OK);
     for (int i = 0; i < 500; i++) {
-        strcat(body, "\xe2\x82\xac");
+        cr_assert_eq(buf_append(&buf, STR("\xe2\x82\xac")), ERR_OK);
     }
-    strcat(body, "\"}}");
+    cr_assert_eq(buf_append(&buf, STR("\"}}")), ERR_OK);
+    cr_assert_eq(json_read(buf_str(&buf), &top, NULL), ERR_OK);
     struct error_found found;
-    error_read(DIALECT_CHAT, 400, str_of(body), &found);
+    error_read(DIALECT_CHAT, 400, buf_str(&buf), &found);
+    buf_fini(&buf);
     cr_assert_eq(strlen(found.message), EXCERPT_BYTES / 3 * 3);
     char out[12];
     cr_assert_eq(

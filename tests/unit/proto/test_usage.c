@@ -197,6 +197,19 @@ Test(usage, tells_a_usage_chunk_from_an_answer_with_usage)
     IS(stream.usage, 1, 0, 0, 0, 4, 0);
 }
 
+Test(usage, follows_audio_and_image_streams)
+{
+    usage_stream_init(&stream, DIALECT_CHAT);
+    cr_expect_eq(
+        feed("transcript.text.delta", "{\"type\":\"transcript.text.delta\",\"delta\":\"hello\"}"),
+        USAGE_EVENT_CONTENT);
+    cr_expect_eq(feed("transcript.text.done",
+                      "{\"type\":\"transcript.text.done\",\"text\":\"hello\",\"usage\":{\"type\":"
+                      "\"tokens\",\"input_tokens\":14,\"output_tokens\":2,\"total_tokens\":16}}"),
+                 USAGE_EVENT_DONE | USAGE_EVENT_END | USAGE_EVENT_USAGE);
+    IS(stream.usage, 14, 0, 0, 0, 2, 0);
+}
+
 Test(usage, follows_a_responses_stream)
 {
     usage_stream_init(&stream, DIALECT_RESPONSES);

@@ -186,12 +186,11 @@ parse_choice(const struct setting *row, struct str text, uint32_t *out)
 static const char *
 parse_list_item(struct setting_list *list, struct str text, enum setting_source source)
 {
-    if (list->source != source) {
+    if (list->source != source || text.len == 0) {
         memset(list, 0, sizeof(*list));
         list->source = source;
     }
     if (text.len == 0) {
-        list->count = 0;
         return NULL;
     }
     if (list->count >= SETTING_LIST_ITEMS_MAX) {

@@ -160,6 +160,7 @@ try_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit)
     if (limit == 0 || gate_held(segment, gate) <= limit) { /* SUM */
         return true;
     }
+    FAULT("gate.before_back");
     atomic_fetch_sub(&mine->held, 1); /* BACK */
     FAULT("gate.after_back");
     if (has_room(segment, gate, limit)) {
@@ -499,7 +500,6 @@ gate_sweep(struct segment *segment, uint32_t dead_slot)
         atomic_store(&cell->held, 0);
         FAULT("gate.mid_sweep");
     }
-    wake_all(segment);
 }
 
 /* --- looking --- */

@@ -96,7 +96,7 @@ names_want(struct segment *segment, uint32_t slot, struct str host)
     struct name_want *empty = NULL;
     for (uint32_t i = 0; i < NAME_WANTS; i++) {
         if (atomic_load(&cells[i].state) == NAMES_WANT_EMPTY) {
-            empty = &cells[i];
+            empty = empty == NULL ? &cells[i] : empty;
         } else if (strcmp(cells[i].host, wanted) == 0) {
             return ERR_OK; /* asked already; only we write hosts here */
         }

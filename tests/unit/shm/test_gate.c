@@ -234,6 +234,58 @@ Test(gate, is_tried_once_more_after_publishing)
     pair_free(&pair);
 }
 
+struct newcomer {
+    struct segment *segment;
+    uint32_t gate;
+};
+
+static void
+take_as_newcomer(void *context)
+{
+    struct newcomer *it = context;
+    (void)!gate_take(it->segment, 2, it->gate, 1, clock_now_ns());
+    raise(SIGKILL);
+}
+
+static pid_t
+start_newcomer(struct newcomer *it, const char *fault)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        testseg_child();
+#ifdef FAULTS_ON
+        fault_set(fault);
+#endif
+        take_as_newcomer(it);
+    }
+    return pid;
+}
+
+Test(gate, backing_off_wakes_whom_it_stood_in_the_way_of, .timeout = 10)
+{
+    struct pair pair;
+    pair_make(&pair, GATE_USER);
+    struct segment *segment = &pair.test.segment;
+    struct newcomer it = { segment, pair.gate };
+    struct waiter waiter;
+    waiter_make(&waiter, 1, 100);
+    cr_assert(gate_take(segment, 3, pair.gate, 1, 0) == ERR_OK);
+    /* It found the gate full, and dawdles before it takes its 1 back. */
+    pid_t pid = start_newcomer(&it, "gate.before_back=sleep300");
+    while (gate_held(segment, pair.gate) < 2) {
+        usleep(100);
+    }
+    cr_expect(!gate_wait(&pair.a, pair.gate, &waiter.gate));
+    gate_give(segment, 3, pair.gate, NULL, 0);
+    turn(&pair.test, &pair.a);
+    cr_expect(waiter.turns == 0 && gate_held(segment, pair.gate) == 1, "its 1 is in the way");
+    waitpid(pid, NULL, 0);
+    cr_expect(is_poked(&pair.test, pair.a.slot));
+    turn(&pair.test, &pair.a);
+    cr_expect(waiter.turns == 1);
+    pair_free(&pair);
+}
+
 Test(gate, wake_goes_on_while_there_is_room)
 {
     struct pair pair;

@@ -196,8 +196,8 @@ request_head(const struct request_want *want, struct arena *arena, struct str *o
                                          .model = want->model,
                                          .query = query,
                                          .wants_sse = want->wants_sse };
-    struct str path;
-    err = endpoint_upstream_path(&path_want, arena, &path);
+    struct str path = want->path;
+    err = path.len > 0 ? ERR_OK : endpoint_upstream_path(&path_want, arena, &path);
     if (err != ERR_OK) {
         return err;
     }

@@ -28,6 +28,7 @@ struct request_want {
     const struct catalog_account *account;
     enum endpoint endpoint;
     struct str method;                 /* "POST" */
+    struct str path;                   /* instead of the endpoint's own; empty = the endpoint's */
     struct str model;                  /* to put into Gemini's path; decoded */
     struct str query;                  /* the client's; credentials and alt are taken out here */
     const struct header_list *headers; /* the client's; NULL = none */

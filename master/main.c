@@ -22,6 +22,7 @@
 #include "master/memory.h"
 #include "master/privilege.h"
 #include "master/recover.h"
+#include "master/seat.h"
 #include "master/signals.h"
 #include "master/supervise.h"
 #include "store/ledger.h"
@@ -209,6 +210,7 @@ open_sockets(struct process_ground *ground)
     char why[SOCKETS_WHY_BYTES] = "";
     recover_path(ground->config, path);
     uint64_t until = clock_now_ms() + ground->config->master.grace_ms + RECOVER_WAIT_MS;
+    bool is_said = false;
     for (;;) {
         enum err err =
             sockets_open(&ground->sockets, &ground->config->http, ground->worker_count, NULL, why);
@@ -217,6 +219,10 @@ open_sockets(struct process_ground *ground)
         }
         if (err != ERR_REFUSED || !recover_is_busy(path) || clock_now_ms() >= until) {
             return fail(why);
+        }
+        if (!is_said) {
+            is_said = true;
+            fprintf(stderr, "sub2api: waiting for children of a killed master: %s\n", why);
         }
         nanosleep(&(struct timespec){ 0, BUSY_POLL_NS }, NULL);
     }
@@ -228,6 +234,9 @@ prepare_store(const struct config *config, char path[RECOVER_PATH_BYTES])
 {
     char why[RECOVER_WHY_BYTES] = "";
     enum err err = ledger_prepare(config->store.dir, config->store.map_bytes, why);
+    if (err == ERR_OK) {
+        err = seat_take(config->store.dir, why);
+    }
     if (err != ERR_OK) {
         return fail(why);
     }
@@ -295,7 +304,11 @@ static int
 prepare(struct process_ground *ground, char path[RECOVER_PATH_BYTES])
 {
     char why[PRIVILEGE_WHY_BYTES] = "";
-    enum err err = tls_roots_load(ground->config->upstream.ca_file, &ground->roots, why);
+    enum err err = seat_check(ground->config->store.dir, why);
+    if (err != ERR_OK) {
+        return fail(why);
+    }
+    err = tls_roots_load(ground->config->upstream.ca_file, &ground->roots, why);
     if (err != ERR_OK) {
         return fail(why);
     }

@@ -112,6 +112,20 @@ site_set_san(mbedtls_x509write_cert *write, const struct site_want *want, const 
                                                   der, len + 4) == 0);
 }
 
+static inline void
+site_set_serial(mbedtls_x509write_cert *write, unsigned char number)
+{
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+    cr_assert(mbedtls_x509write_crt_set_serial_raw(write, &number, 1) == 0);
+#else
+    mbedtls_mpi serial;
+    mbedtls_mpi_init(&serial);
+    cr_assert(mbedtls_mpi_lset(&serial, number) == 0);
+    cr_assert(mbedtls_x509write_crt_set_serial(write, &serial) == 0);
+    mbedtls_mpi_free(&serial);
+#endif
+}
+
 /* PEM of one certificate. `want` NULL: the authority's own. */
 static inline void
 site_sign(struct site *site, const struct site_want *want, unsigned char *pem, size_t pem_bytes)
@@ -124,12 +138,9 @@ site_sign(struct site *site, const struct site_want *want, unsigned char *pem, s
     bool is_own = want == NULL || of->is_self_signed;
     mbedtls_x509write_cert write;
     mbedtls_x509write_crt_init(&write);
-    mbedtls_mpi serial;
-    mbedtls_mpi_init(&serial);
-    cr_assert(mbedtls_mpi_lset(&serial, want == NULL ? 1 : 2) == 0);
     mbedtls_x509write_crt_set_version(&write, MBEDTLS_X509_CRT_VERSION_3);
     mbedtls_x509write_crt_set_md_alg(&write, MBEDTLS_MD_SHA256);
-    cr_assert(mbedtls_x509write_crt_set_serial(&write, &serial) == 0);
+    site_set_serial(&write, want == NULL ? 1 : 2);
     mbedtls_x509write_crt_set_subject_key(&write, want == NULL ? &site->ca_key : &site->key);
     mbedtls_x509write_crt_set_issuer_key(&write,
                                          is_own && want != NULL ? &site->key : &site->ca_key);
@@ -143,7 +154,6 @@ site_sign(struct site *site, const struct site_want *want, unsigned char *pem, s
         site_set_san(&write, of, name);
     }
     cr_assert(mbedtls_x509write_crt_pem(&write, pem, pem_bytes, site_random, NULL) == 0);
-    mbedtls_mpi_free(&serial);
     mbedtls_x509write_crt_free(&write);
 }
 
@@ -174,10 +184,14 @@ site_make_conf(struct site *site, uint32_t minor)
                                        MBEDTLS_CIPHER_AES_256_GCM, 86400) == 0);
     mbedtls_ssl_conf_session_tickets_cb(&site->conf, mbedtls_ssl_ticket_write,
                                         mbedtls_ssl_ticket_parse, &site->tickets);
+#if MBEDTLS_VERSION_NUMBER < 0x03000000
     if (minor != 0) {
         mbedtls_ssl_conf_min_version(&site->conf, MBEDTLS_SSL_MAJOR_VERSION_3, (int)minor);
         mbedtls_ssl_conf_max_version(&site->conf, MBEDTLS_SSL_MAJOR_VERSION_3, (int)minor);
     }
+#else
+    (void)minor; /* this library has no old versions to serve */
+#endif
 }
 
 static inline void

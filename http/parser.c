@@ -2,7 +2,7 @@
  * parser.c - see parser.h.
  *
  * Three passes over a head, each cheap: parser_head_end looks at line ends and control bytes while
- * the bytes come in (a word at a time), llhttp parses the whole head, and one walk over the fields
+ * the bytes come in (a block at a time), llhttp parses the whole head, and one walk over the fields
  * decides framing. llhttp 8.1 joins folded lines, takes LF behind CRLF as the end of a head, empty
  * names, versions other than 1.0 and 1.1 and any list that ends in "chunked"; the first and the
  * last pass are there to refuse all that, also with versions that no longer do it.

@@ -1,13 +1,16 @@
 /*
  * scan.c - see scan.h.
  *
- * Control bytes are looked for a word at a time: line ends are control bytes too, so one pass finds
- * both, and what has been looked at is not looked at again when a head drips in.
+ * Control bytes are looked for a block at a time: line ends are control bytes too, so one pass
+ * finds both, and what has been looked at is not looked at again when a head drips in.
  */
 #include "http/scan.h"
 
 #include <endian.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -28,17 +31,35 @@ refuse_400(struct parser_error *error, const char *message)
     return refuse(error, 400, "invalid_request", message);
 }
 
+/* Offset of the first byte below 0x20 or equal to 0x7f in the next BLOCK_BYTES; BLOCK_BYTES: none.
+ */
+#ifdef __SSE2__
+#define BLOCK_BYTES 16u
+static inline size_t
+first_control(const char *at)
+{
+    __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
+    __m128i del = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7f));
+    uint32_t hits = (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, del));
+    return (size_t)__builtin_ctz(hits | 1u << BLOCK_BYTES);
+}
+#else
+#define BLOCK_BYTES 8u
 #define WORD_ONES 0x0101010101010101ull
 #define WORD_TOPS 0x8080808080808080ull
-
-/* The top bit of each byte below 0x20 or equal to 0x7f; exact up to the first such byte. */
-static inline uint64_t
-word_controls(uint64_t word)
+static inline size_t
+first_control(const char *at)
 {
+    uint64_t word;
+    memcpy(&word, at, sizeof(word));
+    word = le64toh(word);
     uint64_t low = (word - WORD_ONES * 0x20) & ~word;
     uint64_t del = word ^ (WORD_ONES * 0x7f);
-    return (low | ((del - WORD_ONES) & ~del)) & WORD_TOPS;
+    uint64_t hits = (low | ((del - WORD_ONES) & ~del)) & WORD_TOPS; /* exact up to the first */
+    return hits == 0 ? BLOCK_BYTES : (size_t)__builtin_ctzll(hits) / 8;
 }
+#endif
 
 static inline bool
 is_control(unsigned char c)
@@ -51,15 +72,12 @@ static size_t
 find_control(struct str bytes, size_t at)
 {
     while (at < bytes.len) {
-        uint64_t word;
-        if (bytes.len - at >= sizeof(word)) {
-            memcpy(&word, bytes.data + at, sizeof(word));
-            uint64_t controls = word_controls(le64toh(word));
-            if (controls == 0) {
-                at += sizeof(word);
+        if (bytes.len - at >= BLOCK_BYTES) {
+            size_t clean = first_control(bytes.data + at);
+            at += clean;
+            if (clean == BLOCK_BYTES) {
                 continue;
             }
-            at += (size_t)__builtin_ctzll(controls) / 8;
         }
         if (is_control((unsigned char)bytes.data[at]) && bytes.data[at] != '\t') {
             return at;

@@ -90,6 +90,10 @@
 #define TLS_SESSIONS_MAX 1024u
 #define TLS_SESSION_BYTES_MAX 4096u /* measured: 729 B (EC) to about 2 KB with real leaf certs */
 #define TLS_ROOTS_BYTES_MAX (4u * 1024 * 1024) /* a CA file; Debian's bundle has 220 KB */
+#define NAME_HOST_BYTES 256u          /* 253 characters is the longest name there is */
+#define NAME_WHY_BYTES 96u            /* a resolver's reason */
+#define NAME_WANTS 4u                 /* names one slot may ask for at once; more wait their turn */
+#define JOB_OPTIONS_BYTES 1024u       /* what an account test is asked to do */
 #define JOBS_MAX 16u              /* account tests under way */
 #define JOB_TEXT_BYTES 4096u
 #define CRASH_TEXT_BYTES 256u

@@ -25,8 +25,6 @@
 #include "base/str.h"
 #include "shm/segment.h"
 
-#define JOB_OPTIONS_BYTES 1024u
-
 /* X(name, text, allowed next states as bits) */
 #define JOB_STATE_ROWS(X)                                \
     X(EMPTY, "empty", JOB_BIT(ASKED))                    \

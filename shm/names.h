@@ -23,10 +23,6 @@
 #include "shm/guard.h"
 #include "shm/segment.h"
 
-#define NAME_HOST_BYTES 256u /* 253 characters is the longest name there is */
-#define NAME_WHY_BYTES 96u   /* the resolver's reason */
-#define NAME_WANTS 4u        /* names a slot may ask for at once; more wait their turn */
-
 enum names_state { NAMES_UNKNOWN, NAMES_OK, NAMES_FAILED };
 
 struct names_address {

@@ -12,12 +12,12 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "store/journal.h"
 #include "store/kv.h"
 #include "store/migrate.h"
 #include "store/object.h"
 #include "store/secret.h"
 #include "store/tally.h"
-#include "store/usage.h"
 
 #define HINT_SECRET_BYTES_MIN 12 /* of a shorter secret four characters would tell too much */
 
@@ -212,7 +212,7 @@ ledger_position(struct ledger *ledger, uint64_t run_id, uint32_t slot, uint64_t 
     *out_sequence = 0;
     enum err err = kv_begin(ledger->kv, &txn);
     if (err == ERR_OK) {
-        err = usage_position(txn, run_id, slot, out_sequence);
+        err = journal_position(txn, run_id, slot, out_sequence);
         kv_end(txn);
     }
     return err;
@@ -228,7 +228,7 @@ static enum err
 commit_in_txn(struct kv_txn *txn, void *context)
 {
     const struct commit *commit = context;
-    enum err err = usage_commit(txn, commit->tally, commit->batches, commit->count);
+    enum err err = journal_commit(txn, commit->tally, commit->batches, commit->count);
     FAULT("ledger.before_commit");
     return err;
 }
@@ -263,7 +263,7 @@ ledger_recent(struct ledger *ledger, uint64_t before_sequence, struct ledger_rec
     *out_count = 0;
     enum err err = kv_begin(ledger->kv, &txn);
     if (err == ERR_OK) {
-        err = usage_recent(txn, before_sequence, out, out_sequences, count, out_count);
+        err = journal_recent(txn, before_sequence, out, out_sequences, count, out_count);
         kv_end(txn);
     }
     return err;
@@ -279,7 +279,7 @@ static enum err
 prune_in_txn(struct kv_txn *txn, void *context)
 {
     struct prune *prune = context;
-    return usage_prune(txn, prune->wall_ms, prune->count, &prune->removed);
+    return journal_prune(txn, prune->wall_ms, prune->count, &prune->removed);
 }
 
 enum err

@@ -125,11 +125,13 @@ static bool
 lists(const struct catalog_view *view, const char *group, const char *names)
 {
     char text[256] = "";
+    size_t at = 0;
     for (uint32_t i = 0; i < view->group_count; i++) {
         const struct catalog_group *g = &view->groups[i];
         for (uint32_t k = 0; strcmp(g->group.name, group) == 0 && k < g->account_count; k++) {
-            strcat(text, view->accounts[g->accounts[k]].account.name);
-            strcat(text, " ");
+            const char *name = view->accounts[g->accounts[k]].account.name;
+            at += (size_t)snprintf(text + at, sizeof(text) - at, "%s ", name);
+            cr_assert_lt(at, sizeof(text));
         }
     }
     return strcmp(text, names) == 0;

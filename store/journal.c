@@ -1,7 +1,7 @@
 /*
- * usage.c - usage records and ring positions inside one transaction.
+ * journal.c - usage records and ring positions inside one transaction.
  */
-#include "store/usage.h"
+#include "store/journal.h"
 
 #include <string.h>
 
@@ -25,7 +25,7 @@ make_ring_key(struct ring_key *to, uint64_t run_id, uint32_t slot)
 }
 
 enum err
-usage_position(struct kv_txn *txn, uint64_t run_id, uint32_t slot, uint64_t *out)
+journal_position(struct kv_txn *txn, uint64_t run_id, uint32_t slot, uint64_t *out)
 {
     struct ring_key key;
     struct str value;
@@ -102,7 +102,7 @@ commit_batch(struct kv_txn *txn, struct tally *tally, const struct ledger_batch 
     if (batch->count == 0) {
         return ERR_OK;
     }
-    enum err err = usage_position(txn, batch->run_id, batch->slot, &position);
+    enum err err = journal_position(txn, batch->run_id, batch->slot, &position);
     if (err != ERR_OK) {
         return err;
     }
@@ -120,8 +120,8 @@ commit_batch(struct kv_txn *txn, struct tally *tally, const struct ledger_batch 
 }
 
 enum err
-usage_commit(struct kv_txn *txn, struct tally *tally, const struct ledger_batch *batches,
-             uint32_t count)
+journal_commit(struct kv_txn *txn, struct tally *tally, const struct ledger_batch *batches,
+               uint32_t count)
 {
     uint64_t next_usage = 0;
     struct kv_id value;
@@ -172,8 +172,8 @@ read_recent(struct kv_cursor *cursor, uint64_t before, struct ledger_record *out
 }
 
 enum err
-usage_recent(struct kv_txn *txn, uint64_t before, struct ledger_record *out,
-             uint64_t *out_sequences, uint32_t count, uint32_t *out_count)
+journal_recent(struct kv_txn *txn, uint64_t before, struct ledger_record *out,
+               uint64_t *out_sequences, uint32_t count, uint32_t *out_count)
 {
     struct kv_cursor *cursor = NULL;
     *out_count = 0;
@@ -224,7 +224,7 @@ prune_positions(struct kv_cursor *cursor, uint64_t wall_ms)
 }
 
 enum err
-usage_prune(struct kv_txn *txn, uint64_t wall_ms, uint32_t count, uint32_t *out_removed)
+journal_prune(struct kv_txn *txn, uint64_t wall_ms, uint32_t count, uint32_t *out_removed)
 {
     struct kv_cursor *cursor = NULL;
     *out_removed = 0;

@@ -5,8 +5,9 @@
 
 #include "base/check.h"
 
-#define VERSION_BYTES 3 /* "/v1", which every OpenAI and Anthropic path of the table begins with \
-                         */
+#define VERSION_BYTES                                                          \
+    3 /* "/v1", which every OpenAI and Anthropic path of the table begins with \
+       */
 
 #define PASS (ENDPOINT_JSON | ENDPOINT_USAGE | ENDPOINT_MODEL_BODY)
 #define GEMINI (ENDPOINT_JSON | ENDPOINT_MODEL_PATH)
@@ -79,9 +80,14 @@ static const struct {
     struct str text;
     enum prefix_kind kind;
 } prefixes[] = {
-    { { "/v1beta/openai", 14 }, PREFIX_OPENAI }, { { "/v1beta", 7 }, PREFIX_GEMINI },
-    { { "/v1alpha", 8 }, PREFIX_GEMINI },        { { "/v1", 3 }, PREFIX_ANY },
-    { { "/openai/v1", 10 }, PREFIX_OPENAI },     { { "/backend-api/codex", 18 }, PREFIX_CODEX },
+    { { "/v1beta/openai", 14 }, PREFIX_OPENAI },
+    { { "/v1beta", 7 }, PREFIX_GEMINI },
+    { { "/v1alpha", 8 }, PREFIX_GEMINI },
+    { { "/v1/v1", 6 }, PREFIX_ANY }, /* a base URL with /v1 given to a client that adds its own */
+    { { "/v1/v1beta", 10 }, PREFIX_GEMINI },
+    { { "/v1", 3 }, PREFIX_ANY },
+    { { "/openai/v1", 10 }, PREFIX_OPENAI },
+    { { "/backend-api/codex", 18 }, PREFIX_CODEX },
 };
 
 const struct endpoint_row *
@@ -212,6 +218,9 @@ endpoint_match(struct str method, struct str path, struct endpoint_hit *out)
     uint32_t bit = method_bit(method);
     if (path.len > 1 && path.data[path.len - 1] == '/') {
         path.len--;
+    }
+    if (str_starts(path, STR("//"))) {
+        path = str_skip(path, 1); /* a base URL with a slash at its end */
     }
     if (str_equal(path, STR("/"))) {
         return found(&rows[ENDPOINT_ROOT], bit, out);

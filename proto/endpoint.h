@@ -3,8 +3,9 @@
  *
  * endpoint_match() turns method and path into a row of the table, under every alias that users
  * type: with /v1, without, under /openai/v1, Gemini's OpenAI paths under /v1beta/openai, and
- * /backend-api/codex for responses and models; one trailing slash is tolerated.
- * endpoint_upstream_path() joins an account's base URL and a row.
+ * /backend-api/codex for responses and models. A trailing slash, a doubled leading slash and a
+ * doubled version are tolerated: base URLs are typed by people. endpoint_upstream_path() joins an
+ * account's base URL and a row.
  *
  * Runs in: worker (every request), keeper (account tests). Pure: nothing to repair.
  */

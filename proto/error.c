@@ -458,21 +458,29 @@ shape_of(struct str word)
     return shape;
 }
 
-/* Keys and ids by how they begin; what follows must look drawn, not spoken. */
 static bool
-has_secret_prefix(struct str word, const struct shape *shape)
+begins_with_any(struct str word, const char *const *prefixes, size_t count)
 {
-    static const char *const prefixes[] = { "sk-",   "sk_",       "pk-",   "rk-",  "AIza",
-                                            "ya29.", "org-",      "proj_", "req_", "req-",
-                                            "gsk_",  "xai-",      "hf_",   "eyJ",  "acct_",
-                                            "user-", "chatcmpl-", "AKIA",  "ghp_", "key-" };
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct str prefix = str_of(prefixes[i]);
-        if (str_starts(word, prefix)) {
-            return word.len >= prefix.len + 6 && (shape->digits > 0 || shape->others > 0);
+        if (str_starts(word, prefix) && word.len >= prefix.len + 6) {
+            return true;
         }
     }
     return false;
+}
+
+/* Keys and ids by how they begin; where words begin so too, what follows must have digits. */
+static bool
+has_secret_prefix(struct str word, const struct shape *shape)
+{
+    static const char *const keys[] = { "sk-",  "sk_",  "pk-", "rk-",  "AIza", "ya29.",
+                                        "gsk_", "xai-", "hf_", "AKIA", "ghp_", "eyJ" };
+    static const char *const ids[] = { "org-",  "proj_", "req_",      "req-",
+                                       "acct_", "user-", "chatcmpl-", "key-" };
+    bool looks_drawn = shape->digits > 0 || shape->others > 0;
+    return begins_with_any(word, keys, sizeof keys / sizeof keys[0]) ||
+           (looks_drawn && begins_with_any(word, ids, sizeof ids / sizeof ids[0]));
 }
 
 static bool

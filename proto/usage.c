@@ -124,13 +124,16 @@ on_element(void *context, const struct json_member *member)
     return true;
 }
 
+#define REPORT_TRIES_MAX 64u /* places that look like a report, so that nesting costs no square */
+
 /* A body that is cut off at either end: the last report in it that is whole. */
 static bool
 read_backwards(enum dialect dialect, struct str body, struct elements *elements)
 {
     struct str name = dialect == DIALECT_GEMINI ? STR("\"usageMetadata\"") : STR("\"usage\"");
     struct str before = body;
-    while (before.len >= name.len) {
+    uint32_t tries = 0;
+    while (before.len >= name.len && tries < REPORT_TRIES_MAX) {
         const char *quote = memrchr(before.data, '"', before.len - name.len + 1);
         if (quote == NULL) {
             return false;
@@ -140,6 +143,7 @@ read_backwards(enum dialect dialect, struct str body, struct elements *elements)
         if (!str_starts(rest, name)) {
             continue;
         }
+        tries++;
         rest = str_trim(str_skip(rest, name.len));
         struct json_value report;
         if (rest.len > 0 && rest.data[0] == ':' &&

@@ -258,6 +258,17 @@ Test(json, walks_objects_arrays_and_paths)
     cr_assert_eq(json_scan_array(top, on_seen, &seen), ERR_BAD);
 }
 
+Test(json, reads_a_value_at_the_start_of_a_text)
+{
+    struct json_value value;
+    cr_assert_eq(json_prefix(STR(" {\"a\":[1]},\"b\":###"), &value), ERR_OK);
+    cr_assert(str_equal(value.raw, STR("{\"a\":[1]}")));
+    cr_assert_eq(json_prefix(STR("12,"), &value), ERR_OK);
+    cr_assert(str_equal(value.raw, STR("12")));
+    cr_assert_eq(json_prefix(STR("{\"a\":[1}"), &value), ERR_BAD);
+    cr_assert_eq(json_prefix(STR(""), &value), ERR_BAD);
+}
+
 Test(json, decodes_strings)
 {
     static const struct {

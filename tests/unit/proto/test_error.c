@@ -290,6 +290,7 @@ Test(error, cleans_what_identifies_and_nothing_else)
         { "model gpt-4.1-mini and claude-opus-4-5-20251101 are fine, e.g. this",
           "model gpt-4.1-mini and claude-opus-4-5-20251101 are fine, e.g. this" },
         { "max_completion_tokens must be <= 4096", "max_completion_tokens must be <= 4096" },
+        { "sk-abcdefghijk and user-specified key-values", "[...] and user-specified key-values" },
         { "a\nb\tc", "a b c" },
         { "", "" },
     };

@@ -33,12 +33,13 @@ struct catalog_account {
     uint32_t group_count;
     uint32_t groups[GROUPS_PER_ACCOUNT_MAX]; /* indexes into catalog_view.groups */
     void *extra;    /* upstream's: parsed URL and so on; freed by extra_free */
-    bool is_broken; /* the credential could not be opened; the log says why */
+    bool is_broken; /* credential or dialects cannot be used; the log says why */
 };
 
 struct catalog_group {
     struct group group;
-    const uint32_t *accounts; /* indexes into catalog_view.accounts, by priority then id */
+    const uint32_t *accounts; /* into catalog_view.accounts, by priority then id; disabled and
+                               * broken ones included */
     uint32_t account_count;
 };
 
@@ -67,8 +68,9 @@ void catalog_close(struct catalog *catalog);
 
 /*
  * The current view for `version` (segment's word, read by the caller); reads the store only when
- * the version is another than last time. On failure the old view stays and *out is it. The pointer
- * is good until the next catalog_view() call unless catalog_hold() is called.
+ * the version is another than last time. On failure the old view stays and *out is it (NULL when
+ * there never was one); the store is asked again at most once a second then. The pointer is good
+ * until the next catalog_view() call unless catalog_hold() is called.
  */
 MUST_CHECK enum err
 catalog_view(struct catalog *catalog, uint64_t version, struct catalog_view **out);
@@ -76,8 +78,9 @@ void catalog_hold(struct catalog_view *view);
 void catalog_drop(struct catalog *catalog, struct catalog_view *view);
 
 /*
- * A key and its owner by the key's digest. ERR_GONE: unknown. The pointers are good until the next
- * catalog_view() that returns another view.
+ * A key and its owner by the key's digest, from the current view's cache or from the store.
+ * ERR_GONE: unknown. ERR_FULL: CATALOG_KEYS_MAX keys without a catalog_view() in between. The
+ * pointer is good as long as the view: until catalog_view() returns another, or while it is held.
  */
 struct catalog_key {
     struct key key;

@@ -16,7 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PLAY_SECONDS 30 /* a test's time when it names none */
+#define PLAY_KEY "sk-test-0123456789abcdefghijABCDEFGHIJ01" /* the user tester's */
+#define PLAY_SECONDS 30                                     /* a test's time when it names none */
 
 struct play_test {
     const char *name;
@@ -111,6 +112,8 @@ bool play_log_has(const char *text, unsigned ms); /* waits so long for it */
 
 /* Process ids by title, e.g. "sub2api: worker 0"; 0 when there is none among our descendants. */
 pid_t play_process(const char *title);
+/* False for a zombie too: who reaps it is another's business. */
+bool play_is_alive(pid_t pid);
 
 /* --- commands --- */
 

@@ -246,8 +246,9 @@ play_stop_gateway(unsigned ms)
     return -1;
 }
 
+/* State and parent of a process; 0 when there is none. */
 static pid_t
-parent_of(pid_t pid)
+parent_of(pid_t pid, char *state)
 {
     char path[64];
     char line[512] = "";
@@ -260,7 +261,15 @@ parent_of(pid_t pid)
         close(fd);
     }
     const char *paren = strrchr(line, ')');
-    return paren != NULL && sscanf(paren, ") %*c %d", &parent) == 1 ? (pid_t)parent : 0;
+    return paren != NULL && sscanf(paren, ") %c %d", state, &parent) == 2 ? (pid_t)parent : 0;
+}
+
+bool
+play_is_alive(pid_t pid)
+{
+    char state = 'Z';
+    (void)parent_of(pid, &state);
+    return state != 'Z' && state != 'X';
 }
 
 static bool
@@ -270,7 +279,8 @@ is_ours(pid_t pid)
         if (pid == play_world.master) {
             return true;
         }
-        pid = parent_of(pid);
+        char state;
+        pid = parent_of(pid, &state);
     }
     return false;
 }
@@ -445,7 +455,7 @@ playworld_start(const struct play_group *group)
     w->ini = strdup(play_text("%s/sub2api.ini", w->dir));
     w->socket = strdup(play_text("%s/admin.sock", w->dir));
     w->log = strdup(play_text("%s/gateway.log", w->dir));
-    w->key = strdup("sk-test-0123456789abcdefghijABCDEFGHIJ01");
+    w->key = strdup(PLAY_KEY);
     w->fake = play_start_fake(NULL, &w->fake_port);
     w->port = free_port();
     play_write_ini(NULL);

@@ -282,17 +282,6 @@ resolve_name(struct resolve *resolve, struct str host)
     enqueue(resolve, name);
 }
 
-void
-resolve_refresh(struct resolve *resolve)
-{
-    uint32_t cursor = 0;
-    char host[NAME_HOST_BYTES];
-    struct names_answer answer;
-    while (names_next(resolve->segment, &cursor, host, &answer)) {
-        resolve_name(resolve, str_of(host));
-    }
-}
-
 enum err
 resolve_make(struct loop *loop, struct segment *segment, uint32_t slot, uint32_t interval_ms,
              struct resolve **out)

@@ -34,7 +34,4 @@ void resolve_wanted(struct resolve *resolve);
 /* A name the catalog mentions; looked up when it is not known or its answer is old. */
 void resolve_name(struct resolve *resolve, struct str host);
 
-/* Names whose answer is older than the interval. */
-void resolve_refresh(struct resolve *resolve);
-
 #endif

@@ -53,7 +53,7 @@ plan_parse(struct fault_plan *plan, char *part)
     if (strlen(part) >= FAULT_NAME_BYTES) {
         abort();
     }
-    strcpy(plan->name, part);
+    memcpy(plan->name, part, strlen(part) + 1u);
     if (strcmp(act, "abort") == 0) {
         plan->act = FAULT_ABORT;
     } else if (strcmp(act, "kill") == 0) {
@@ -78,7 +78,7 @@ fault_set(const char *spec)
     if (strlen(spec) >= sizeof copy) {
         abort();
     }
-    strcpy(copy, spec);
+    memcpy(copy, spec, strlen(spec) + 1u);
     char *rest = NULL;
     for (char *part = strtok_r(copy, ",", &rest); part != NULL; part = strtok_r(NULL, ",", &rest)) {
         if (fault_count == FAULT_POINTS_MAX) {

@@ -160,8 +160,8 @@ for part in "$@"; do
         ;;
     fuzz) run_fuzz fuzz "${FUZZ_SECONDS:-600}" ;;
     scenario)
-        make_targets scenario asan "$build/fake-provider" "$build/asan/tests/scenario" &&
-            run_lines scenario 480 "$build/asan/tests/scenario"
+        make_targets scenario asan "$build/fake-provider" "$build/asan/tests/scenario/run" &&
+            run_lines scenario 480 "$build/asan/tests/scenario/run"
         ;;
     clients)
         make_targets clients programs && run_lines clients 420 bash tests/clients/run.sh

@@ -6,7 +6,7 @@
  * that takes too long is killed with everything the group started, and the group goes on with its
  * next test and a fresh gateway. Memory given out here lives until the test ends.
  *
- * Runs in: build/asan/tests/scenario.
+ * Runs in: build/asan/tests/scenario/run.
  */
 #ifndef TESTS_SCENARIO_PLAY_H
 #define TESTS_SCENARIO_PLAY_H

@@ -2,7 +2,7 @@
  * playworld.h - what a group of scenario tests runs against: the gateway, the fake, their
  * directory. The tests use play.h; these three are the runner's.
  *
- * Runs in: a group's process of build/asan/tests/scenario.
+ * Runs in: a group's process of build/asan/tests/scenario/run.
  */
 #ifndef TESTS_SCENARIO_PLAYWORLD_H
 #define TESTS_SCENARIO_PLAYWORLD_H

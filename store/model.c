@@ -462,32 +462,37 @@ model_show(enum model_kind kind, const void *object, struct buf *out)
     return jsonw_end(&w);
 }
 
-static const struct model_field *
-find_field(const struct model_table *table, const struct json_member *member)
-{
-    for (size_t i = 0; i < table->field_count; i++) {
-        if (json_name_is(member, str_of(table->fields[i].name))) {
-            return &table->fields[i];
-        }
-    }
-    return NULL;
-}
-
 /* One walk over the members of a record or of what a person sent. */
 struct walk {
     const struct model_table *table;
     void *object;
     bool is_create;
     uint64_t seen; /* bit a field */
+    size_t next;   /* where the last member's field stands, and one further */
     enum err err;
     char *why; /* MODEL_WHY_BYTES; NULL: a stored record */
 };
+
+/* Records are written in the table's order: mostly the first one asked is the one. */
+static const struct model_field *
+find_field(struct walk *walk, const struct json_member *member)
+{
+    size_t count = walk->table->field_count;
+    for (size_t tries = 0; tries < count; tries++) {
+        const struct model_field *field = &walk->table->fields[walk->next];
+        walk->next = walk->next + 1 < count ? walk->next + 1 : 0;
+        if (json_name_is(member, str_of(field->name))) {
+            return field;
+        }
+    }
+    return NULL;
+}
 
 static bool
 on_stored(void *context, const struct json_member *member)
 {
     struct walk *walk = context;
-    const struct model_field *field = find_field(walk->table, member);
+    const struct model_field *field = find_field(walk, member);
     if (field != NULL) {
         walk->err = field_load(field, member->value, walk->object);
     }
@@ -520,7 +525,7 @@ refuse_member(struct walk *walk, struct str name, const char *text)
 static enum err
 apply_member(struct walk *walk, const struct json_member *member)
 {
-    const struct model_field *field = find_field(walk->table, member);
+    const struct model_field *field = find_field(walk, member);
     if (field == NULL || (field->flags & MODEL_IS_HIDDEN) != 0) {
         return refuse_member(walk, member->name, "there is no such setting");
     }

@@ -234,10 +234,8 @@ report_anthropic(struct usage *usage, struct json_value object, bool is_final)
         usage->in_fresh = values[0] > 0 ? values[0] : usage->in_fresh;
         usage->known |= USAGE_INPUT;
     }
-    if ((known & 2) != 0) {
-        usage->in_cache_read = values[1] > 0 ? values[1] : usage->in_cache_read;
-        usage->known |= USAGE_CACHE;
-    }
+    usage->in_cache_read = values[1] > 0 ? values[1] : usage->in_cache_read;
+    usage->known |= (known & 6) != 0 ? (uint32_t)USAGE_CACHE : 0;
     anthropic_writes(usage, object, (known & 4) != 0, values[2]);
     if ((known & 8) != 0) {
         usage->out_total = values[3] > 0 ? values[3] : usage->out_total;

@@ -536,7 +536,7 @@ usage_finish(struct usage_stream *stream, uint64_t input_tokens, bool is_complet
     struct usage *usage = &stream->usage;
     uint64_t seen = (stream->text_quarters + 3) / 4;
     seen = seen == 0 && stream->deltas > 0 ? 1 : seen;
-    if (!is_complete && usage->known == 0 && stream->deltas == 0) {
+    if (!is_complete && (stream->seen & USAGE_EVENT_USAGE) == 0 && stream->deltas == 0) {
         usage->source = USAGE_NONE;
         return;
     }

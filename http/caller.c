@@ -226,8 +226,9 @@ next_request(struct caller *caller)
 static void
 begin_close(struct caller *caller)
 {
-    bool is_unread = caller->is_refused || intake_bytes(caller).len > 0 || caller->conn.can_read;
-    if (!is_unread || caller->conn.peer_ended) {
+    const struct conn *conn = &caller->conn;
+    bool is_unread = caller->is_refused || intake_bytes(caller).len > 0 || conn->can_read;
+    if (!is_unread || (conn->peer_ended && !conn->can_read)) {
         caller_set_state(caller, CALLER_CLOSED);
         return;
     }
@@ -276,7 +277,8 @@ caller_end(struct caller *caller)
     }
     if (caller->state == CALLER_CLOSED) {
         caller_free(caller);
-    } else if (caller->conn.can_read || intake_bytes(caller).len > 0) {
+    } else if (caller->conn.can_read || intake_bytes(caller).len > 0 ||
+               caller->server->is_draining) {
         conn_again(&caller->conn);
     }
 }

@@ -35,6 +35,5 @@ bool header_has_token(const struct header_list *list, struct str name, struct st
 bool header_is_hop(const struct header_list *list, struct str name);
 /* A value that may be written into a head: no control bytes. */
 bool header_value_is_good(struct str value);
-/* Drops every control byte and everything outside Latin-1 print; for text from elsewhere. */
 
 #endif

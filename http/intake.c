@@ -197,7 +197,7 @@ note_progress(struct caller *caller)
     uint64_t now_ms = loop_now_ms(caller->server->loop);
     uint64_t elapsed_ms = now_ms - caller->upload.started_ms;
     caller_set_deadline(caller, conf->body_timeout_ms);
-    if (elapsed_ms > conf->body_timeout_ms &&
+    if (!caller->upload.is_whole && elapsed_ms > conf->body_timeout_ms &&
         caller->upload.wire_bytes < elapsed_ms * conf->body_rate_min / 1000) {
         caller->bad = slow_body;
     }

@@ -150,8 +150,8 @@ outlet_flush(struct outlet *outlet, struct conn *conn)
         if (err != ERR_OK) {
             return ERR_GONE;
         }
-        return buf_len(&conn->out) > 0 ? ERR_AGAIN : ERR_OK;
     }
+    /* Until the kernel says no: only then does it tell when there is room again. */
     enum err err = buf_len(&conn->out) == 0 ? ERR_OK : conn_flush(conn);
     return err == ERR_OK || err == ERR_AGAIN ? err : ERR_GONE;
 }

@@ -2,10 +2,11 @@
  * parser.h - HTTP/1.1 heads and chunked bodies, strict: the one file that knows llhttp.
  *
  * A head is parsed in one piece (the caller collects it up to the empty line, bounded), after our
- * own checks: no folded lines, no bare CR or LF, no empty names, token names without '_' (dropped
- * from meaning: the field is kept out of the list), exactly one Host for 1.1, Content-Length or
- * exactly "chunked" and never both, version 1.0 or 1.1, no '#' in the target. A chunked body is fed
- * piece by piece. Nothing of llhttp's types shows here.
+ * own checks: no folded lines, no bare CR or LF, no empty names, exactly one Host for 1.1,
+ * Content-Length or exactly "chunked" and never both, version 1.0 or 1.1, no '#' in the target.
+ * Request fields with '_' in their name are kept out of the list, since they could be taken for
+ * those with '-'; session_id and conversation_id, which real clients send, are kept. A chunked body
+ * is fed piece by piece. Nothing of llhttp's types shows here.
  *
  * Runs in: worker, recorder, keeper. Every input is hostile; fuzzed both directions.
  */

@@ -15,6 +15,11 @@
  *
  * Deadlines: head, body (gap and rate), idle, send stall, all from struct httpconf.
  *
+ * The loop must have room for want.conns_max + SERVER_SPARE_CONNS (limits.h: connections that are
+ * told 503 before they go) + the listening sockets, in descriptors and in timers.
+ *
+ * Hooks are called from the loop only, never from inside a function of this header.
+ *
  * Runs in: worker, recorder. Process death: the kernel closes the sockets; nothing else is held.
  */
 #ifndef HTTP_SERVER_H
@@ -108,12 +113,12 @@ void server_release(struct server_request *request);
 /* The answer is complete (is_whole) or must be cut (reset the framing: close without terminator).
  * The request is not to be touched afterwards. Flushes. */
 void server_end(struct server_request *request, bool is_whole);
-/* begin + write + end. */
+/* begin + write + end. `body` may be of any size: what the client does not take at once is copied. */
 void server_answer(struct server_request *request, uint16_t status, struct str fields,
                    struct str body);
 /* The connection is closed after this answer. Before server_begin. */
 void server_close_after(struct server_request *request);
-/* 16 bits of the client's SO_PEERCRED uid for UNIX sockets; ERR_GONE for TCP. */
+/* The user id of the process at the other end (SO_PEERCRED) of a UNIX socket; ERR_GONE for TCP. */
 MUST_CHECK enum err server_peer_uid(const struct server_request *request, uint32_t *out_uid);
 
 #endif

@@ -34,11 +34,26 @@ check_memory(enum err err, struct parser_error *error)
                                   "There is no memory for this request body now: try again.");
 }
 
+/* Two fields are a list of two codings, and lists are not taken. */
+static enum err
+read_coding(const struct header_list *list, enum inflate_kind *out)
+{
+    uint32_t count = 0;
+    enum err err = ERR_OK;
+    *out = INFLATE_NONE;
+    for (uint32_t i = 0; i < list->count && err == ERR_OK; i++) {
+        if (str_equal_nocase(list->items[i].name, STR("content-encoding"))) {
+            err = ++count > 1 ? ERR_BAD : inflate_kind_of(list->items[i].value, out);
+        }
+    }
+    return err;
+}
+
 static enum err
 begin_inflate(struct upload *upload, const struct parser_head *head, struct parser_error *error)
 {
     enum inflate_kind kind = INFLATE_NONE;
-    if (inflate_kind_of(header_find(&head->headers, STR("content-encoding")), &kind) != ERR_OK) {
+    if (read_coding(&head->headers, &kind) != ERR_OK) {
         return refuse(error, 415, "unsupported_media_type",
                       "Content-Encoding must be gzip, deflate, zstd or identity.");
     }
@@ -210,6 +225,10 @@ upload_feed(struct upload *upload, struct body_pool *pool, struct str bytes, siz
         upload->is_whole = upload->left == 0;
     }
     upload->wire_bytes += *out_used;
+    /* Framing and empty compressed blocks may cost at most as much again as the body may. */
+    if (err == ERR_OK && upload->wire_bytes / 2 > upload->bytes_max + CONN_READ_BYTES) {
+        return refuse_size(error);
+    }
     if (err == ERR_OK && upload->is_whole && upload->inflate != NULL) {
         if (!inflate_is_whole(upload->inflate)) {
             return refuse(error, 400, "invalid_request", "The compressed body ends too early.");

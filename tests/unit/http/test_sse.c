@@ -194,10 +194,10 @@ Test(sse, reports_an_overlong_event_as_cut)
 {
     const size_t body = SSE_KEPT_BYTES_MAX + 10;
     char *text = malloc(body + 64);
-    size_t len = (size_t)sprintf(text, "event: big\ndata: ");
+    size_t len = (size_t)snprintf(text, 64, "event: big\ndata: ");
     memset(text + len, 'x', body);
     len += body;
-    len += (size_t)sprintf(text + len, "\n\ndata: small\n\n");
+    len += (size_t)snprintf(text + len, 32, "\n\ndata: small\n\n");
     static const size_t steps[] = { 65536, 4099, 1 << 22 };
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         struct seen seen;

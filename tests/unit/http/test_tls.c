@@ -313,7 +313,7 @@ Test(tls, survives_short_transfers)
     near_ask(&site.near, REQUEST);
     SITE_UNTIL(&site, site_has_got(&site, "secret\r\n\r\n"));
     static char answer[60000];
-    size_t len = (size_t)sprintf(answer, "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n");
+    size_t len = (size_t)snprintf(answer, 100, "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n");
     memset(answer + len, 'z', 50000);
     site_say(&site, str_make(answer, len + 50000));
     SITE_UNTIL(&site, site.near.ends == 1);

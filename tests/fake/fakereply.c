@@ -270,7 +270,7 @@ fakereply_step(struct fakereply *r, struct fakebuf *out)
 void
 fakereply_whole(struct fakereply *r, struct fakebuf *out)
 {
-    bool generates = r->op == FAKEOP_GENERATE;
+    bool generates = r->op == FAKEOP_GENERATE || r->op == FAKEOP_COMPACT;
     if (!generates) {
         fakeother_whole(r, out);
     } else if (r->dialect == FAKEDIALECT_CHAT) {

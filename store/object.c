@@ -236,6 +236,9 @@ resolve_key(struct kv_txn *txn, struct key *key, char *why)
     if (err != ERR_OK) {
         return err == ERR_GONE ? say_gone(why, MODEL_USER, str_of(key->user)) : err;
     }
+    if (key->group[0] == '\0') {
+        memcpy(key->group, OBJECT_DEFAULT_GROUP, sizeof(OBJECT_DEFAULT_GROUP));
+    }
     err = find_id(txn, MODEL_GROUP, str_of(key->group), &key->group_id);
     return err == ERR_GONE ? say_gone(why, MODEL_GROUP, str_of(key->group)) : err;
 }
@@ -524,7 +527,8 @@ object_update(struct kv_txn *txn, enum model_kind kind, const void *object, char
     memcpy(&fresh, object, model_tables[kind].size);
     enum err err = object_get(txn, kind, fresh.id, &old);
     if (err != ERR_OK) {
-        snprintf(why, MODEL_WHY_BYTES, "there is no such %s (any more)", noun_of(kind));
+        snprintf(why, MODEL_WHY_BYTES, "this %s %s", noun_of(kind),
+                 err == ERR_GONE ? "is not there (any more)" : "cannot be read, see the log");
         return err;
     }
     if (strcmp(name_of(kind, &old), name_of(kind, &fresh)) != 0) {
@@ -563,7 +567,8 @@ object_remove(struct kv_txn *txn, enum model_kind kind, uint64_t id, char *why)
     why[0] = '\0';
     enum err err = object_get(txn, kind, id, &object);
     if (err != ERR_OK) {
-        snprintf(why, MODEL_WHY_BYTES, "there is no such %s", noun_of(kind));
+        snprintf(why, MODEL_WHY_BYTES, "this %s %s", noun_of(kind),
+                 err == ERR_GONE ? "is not there (any more)" : "cannot be read, see the log");
         return err;
     }
     if (kind == MODEL_GROUP && strcmp(object.group.name, OBJECT_DEFAULT_GROUP) == 0) {

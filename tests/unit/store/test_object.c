@@ -126,6 +126,19 @@ Test(object, account_takes_the_smallest_free_index)
     ledger_close(ledger);
 }
 
+Test(object, key_without_group_belongs_to_default)
+{
+    struct ledger *ledger = tempdir_ledger();
+    static struct key key;
+    cr_assert_eq(tempdir_make_user(ledger, "u"), ERR_OK);
+    cr_assert_eq(tempdir_make_key(ledger, "k", "u", ""), ERR_OK);
+    cr_assert_eq(ledger_find(ledger, MODEL_KEY, STR("k"), &key), ERR_OK);
+    cr_expect_str_eq(key.group, "default");
+    cr_expect_eq(key.group_id, 1);
+    cr_expect_eq(key.user_id, 1);
+    ledger_close(ledger);
+}
+
 Test(object, update_keeps_name_index_and_creation)
 {
     struct ledger *ledger = tempdir_ledger();

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/sys.h"
 #include "http/caller.h"
 #include "rig.h"
 
@@ -266,6 +267,8 @@ Test(server, refuses_bad_heads_and_closes)
         { POST("/", "Content-Length: 1\r\nContent-Encoding: br\r\n") "a", "415" },
         { POST("/", "Content-Length: 1\r\nContent-Encoding: gzip, gzip\r\n") "a", "415" },
         { POST("/", "Content-Length: 1\r\nContent-Encoding: gzip\r\n") "a", "400" },
+        { POST("/", "Content-Length: 1\r\nContent-Encoding: gzip\r\ncontent-encoding:\r\n") "a",
+          "415" },
     };
     struct rig rig;
     rig_init(&rig);
@@ -679,7 +682,81 @@ Test(server, keeps_answers_of_one_turn_apart)
     rig_stop(&rig);
 }
 
+/* The refusal reaches a client that has sent everything and closed its side. */
+Test(server, delivers_a_refusal_over_unread_input)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig.conf.body_bytes_max = 1000;
+    rig_start(&rig, 10);
+    char *body = calloc(1, 300000);
+    for (int half = 0; half < 2; half++) {
+        int fd = rig_connect(&rig);
+        rig_send(&rig, fd, POST("/x", "Content-Length: 300000\r\n"));
+        rig_send_bytes(&rig, fd, body, 300000);
+        if (half == 1) {
+            (void)shutdown(fd, SHUT_WR);
+        }
+        const char *got = rig_read(&rig, fd, NULL);
+        HAS(got, "HTTP/1.1 413 ");
+        HAS(got, "too large");
+        (void)close(fd);
+    }
+    free(body);
+    rig_stop(&rig);
+}
+
+/* Every read and write moves a random part of what it could. */
+Test(server, survives_short_transfers)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig.big_bytes = 600000;
+    rig_start(&rig, 10);
+    char *body = malloc(100000);
+    memset(body, 'b', 100000);
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        sys_short(seed);
+        int fd = rig_connect(&rig);
+        rig_send(&rig, fd, POST("/x", "Content-Length: 5\r\n") "hello");
+        rig_send(&rig, fd, POST("/x", "Transfer-Encoding: chunked\r\n") "4\r\nchun\r\n1\r\nk");
+        rig_send(&rig, fd, "\r\n0\r\n\r\n" POST("/bytes", "Content-Length: 100000\r\n"));
+        rig_send_bytes(&rig, fd, body, 100000);
+        rig_send(&rig, fd, "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n");
+        rig_send(&rig, fd, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n" GET);
+        const char *got = rig_read(&rig, fd, "GET / 0:");
+        HAS(got, "POST /x 5:hello");
+        HAS(got, "POST /x 5:chunk");
+        HAS(got, "x-bytes: 100000\r\n");
+        HAS(got, "3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n");
+        HAS(got, "GET / 0:");
+        cr_expect(rig_read_bytes() > rig.big_bytes);
+        (void)close(fd);
+    }
+    sys_short(0);
+    free(body);
+    rig_stop(&rig);
+}
+
 /* --- bounds on connections --- */
+
+Test(server, rests_when_out_of_descriptors)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig_start(&rig, 10);
+    sys_fault("accept", 1, ERR_FULL);
+    int fd = rig_connect(&rig);
+    rig_send(&rig, fd, GET);
+    uint64_t start = clock_now_ms();
+    for (int turn = 0; turn < 5; turn++) {
+        loop_turn(rig.loop, 10);
+    }
+    cr_expect(clock_now_ms() - start >= 30, "the loop spins");
+    HAS(rig_read(&rig, fd, "GET / 0:"), "200 OK");
+    (void)close(fd);
+    rig_stop(&rig);
+}
 
 Test(server, closes_the_oldest_idle_connection_for_a_new_one)
 {
@@ -750,6 +827,26 @@ Test(server, drains)
     (void)close(idle);
     (void)close(busy);
     (void)close(late);
+    rig_stop(&rig);
+}
+
+/* Its head said that the connection stays, so it is closed as an idle one. */
+Test(server, drains_a_connection_whose_answer_had_begun)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig_start(&rig, 10);
+    int fd = rig_connect(&rig);
+    rig_send(&rig, fd, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_expect(rig_saw(&rig, "body "));
+    server_begin(rig.held, 200, STR(""), SERVER_CHUNKED);
+    server_drain(rig.server);
+    rig_pump(&rig, 5);
+    cr_expect(server_write(rig.held, STR("rest")) == ERR_OK);
+    server_end(rig.held, true);
+    HAS(rig_read(&rig, fd, NULL), "4\r\nrest\r\n0\r\n\r\n");
+    cr_expect(server_conns(rig.server) == 0);
+    (void)close(fd);
     rig_stop(&rig);
 }
 

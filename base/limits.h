@@ -90,6 +90,7 @@
 #define TLS_SESSIONS_MAX 1024u
 #define TLS_SESSION_BYTES_MAX 4096u /* measured: 729 B (EC) to about 2 KB with real leaf certs */
 #define TLS_ROOTS_BYTES_MAX (4u * 1024 * 1024) /* a CA file; Debian's bundle has 220 KB */
+#define TLS_TICKETS_MAX 64u /* TLS 1.3 tickets of one connection; servers send one to four */
 #define NAME_HOST_BYTES 256u          /* 253 characters is the longest name there is */
 #define NAME_WHY_BYTES 96u            /* a resolver's reason */
 #define NAME_WANTS 4u                 /* names one slot may ask for at once; more wait their turn */

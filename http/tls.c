@@ -50,7 +50,7 @@ struct tls {
     int fd;       /* during a call */
     bool is_over; /* the handshake is done */
     bool has_seen_certificate;
-    bool has_ticket; /* 1.3: a ticket has arrived */
+    uint32_t tickets; /* of TLS 1.3, after the handshake */
     bool is_self_signed;
     struct sni host;
     size_t write_pending; /* plain bytes of a record that is not sent whole */
@@ -471,8 +471,8 @@ tls_read_once(struct tls *tls, uint8_t *to, size_t bytes, size_t *got)
     int result = mbedtls_ssl_read(&tls->ssl, to, bytes);
 #ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
     if (result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
-        tls->has_ticket = true;
-        return ERR_OK;
+        /* Each costs key derivations: a peer that sends nothing else is not a server. */
+        return ++tls->tickets <= TLS_TICKETS_MAX ? ERR_OK : ERR_GONE;
     }
 #endif
     if (result > 0) {
@@ -581,7 +581,7 @@ tls_session_save(struct tls *tls, uint8_t out[TLS_SESSION_BYTES_MAX], size_t *ou
 {
     *out_bytes = 0;
     if (!tls->is_over ||
-        (!tls->has_ticket && strcmp(mbedtls_ssl_get_version(&tls->ssl), "TLSv1.3") == 0)) {
+        (tls->tickets == 0 && strcmp(mbedtls_ssl_get_version(&tls->ssl), "TLSv1.3") == 0)) {
         return ERR_AGAIN;
     }
     mbedtls_ssl_session session;

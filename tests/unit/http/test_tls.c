@@ -93,6 +93,8 @@ Test(tls, refuses_certificates_that_are_not_good_and_says_why)
     const struct site_want own = { .is_self_signed = true };
     expect_verdict(&own, "api.test", false,
                    "certificate is self-signed (trust it with --tls-ca-file)");
+    const struct site_want trusted = { .is_self_signed = true, .is_trusted = true };
+    expect_verdict(&trusted, "api.test", false, NULL);
     expect_verdict(&expired, "other.test", false, "certificate has expired, is not for this name");
     const struct site_want weak = { .has_weak_key = true };
     expect_verdict(&weak, "api.test", false, "certificate has a weak key");

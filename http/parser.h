@@ -24,14 +24,14 @@
 enum parser_framing { PARSER_NO_BODY, PARSER_LENGTH, PARSER_CHUNKED, PARSER_UNTIL_CLOSE };
 
 struct parser_head {
-    struct str method;       /* requests: "POST" */
-    struct str target;       /* as sent */
-    struct str path;         /* of the target, undecoded, absolute form reduced to its path */
-    struct str query;        /* behind '?', without it */
-    uint16_t status;         /* answers */
-    uint8_t minor;           /* HTTP/1.minor */
-    bool keep_alive;         /* as version and Connection say */
-    bool expects_continue;   /* Expect: 100-continue */
+    struct str method;     /* requests: "POST" */
+    struct str target;     /* as sent */
+    struct str path;       /* of the target, undecoded, absolute form reduced to its path */
+    struct str query;      /* behind '?', without it */
+    uint16_t status;       /* answers */
+    uint8_t minor;         /* HTTP/1.minor */
+    bool keep_alive;       /* as version and Connection say */
+    bool expects_continue; /* Expect: 100-continue */
     bool wants_upgrade;
     enum parser_framing framing;
     uint64_t content_length; /* PARSER_LENGTH */
@@ -50,8 +50,8 @@ struct parser_error {
  * `scanned` (start with 0) remembers how far it looked, so that a head that drips in is not scanned
  * again and again. ERR_BAD with *error as soon as it cannot become a good head (bare LF, too long).
  */
-MUST_CHECK enum err parser_head_end(struct str bytes, size_t *scanned, size_t *out_bytes,
-                                    struct parser_error *error);
+MUST_CHECK enum err
+parser_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error);
 
 /* `head` is exactly one head; spans point into it, the header array comes from the arena. */
 MUST_CHECK enum err parser_request(struct str head, struct arena *arena, struct parser_head *out,
@@ -72,8 +72,9 @@ void parser_chunked_init(struct parser_chunked *chunked);
 
 /*
  * Takes from `bytes` up to the end of one run of body bytes: *out_body is that run (a span of
- * `bytes`, may be empty), *out_used how much was taken. Call again with the rest until everything is
- * used or is_done. ERR_BAD: framing broken (size overflow, bad line end, trailer over its bound).
+ * `bytes`, may be empty), *out_used how much was taken. Call again with the rest until everything
+ * is used or is_done. ERR_BAD: framing broken (size overflow, bad line end, trailer over its
+ * bound).
  */
 MUST_CHECK enum err parser_chunked_feed(struct parser_chunked *chunked, struct str bytes,
                                         struct str *out_body, size_t *out_used);

@@ -1,13 +1,14 @@
 /*
  * server.h - our side of a client: connections, requests in order, answers.
  *
- *   connection  HEAD -parsed-> ASKED -server_take_body-> BODY -whole-> BUSY -server_end-> HEAD | CLOSING
+ *   connection  HEAD -parsed-> ASKED -server_take_body-> BODY -whole-> BUSY -server_end-> HEAD |
+ * CLOSING
  *                  \-bad head: answered here-> CLOSING        ASKED|BODY|BUSY -client gone-> GONE
  *
  * One request at a time is handed out; what is pipelined behind it stays in the kernel or in the
- * input buffer until server_end. The owner (worker/relay.c, admin/api.c) gets calls through hooks and answers with
- * server_begin / server_write / server_end, or in one go with server_answer. Heads that break the
- * rules never reach the owner: hooks.on_bad writes the answer for them.
+ * input buffer until server_end. The owner (worker/relay.c, admin/api.c) gets calls through hooks
+ * and answers with server_begin / server_write / server_end, or in one go with server_answer. Heads
+ * that break the rules never reach the owner: hooks.on_bad writes the answer for them.
  *
  * Memory: the head and its spans live in request->arena, the body in one block counted against the
  * process's body pool; server_release() gives both back early (a stream that has begun needs
@@ -52,30 +53,31 @@ struct server_hooks {
     /* server_pending() fell below CONN_OUT_HIGH_BYTES after having been above. */
     void (*on_room)(struct server_request *request);
     /* Refused by the server before or instead of the owner (bad head, body too large, timeout,
-     * unsupported encoding): write an error answer in the right dialect with server_answer. The head may be partly
-     * empty. The connection closes after it. Called instead of on_body when it happens in the body. */
+     * unsupported encoding): write an error answer in the right dialect with server_answer. The
+     * head may be partly empty. The connection closes after it. Called instead of on_body when it
+     * happens in the body. */
     void (*on_bad)(struct server_request *request, const struct parser_error *error);
 };
 
 struct server_request {
     struct parser_head head;
-    struct str body;          /* empty until on_body */
-    struct arena arena;       /* lives until server_release/server_end; the owner may use it */
-    struct str address;       /* the client's address without port, "127.0.0.1" or "::1"; "unix" */
-    uint64_t started_ms;      /* first byte of the head, loop's clock */
-    uint64_t bytes_in;        /* head and body as received */
+    struct str body;     /* empty until on_body */
+    struct arena arena;  /* lives until server_release/server_end; the owner may use it */
+    struct str address;  /* the client's address without port, "127.0.0.1" or "::1"; "unix" */
+    uint64_t started_ms; /* first byte of the head, loop's clock */
+    uint64_t bytes_in;   /* head and body as received */
     uint64_t bytes_out;
-    uint64_t number;          /* counts requests of this process */
-    bool is_begun;            /* server_begin was called */
+    uint64_t number; /* counts requests of this process */
+    bool is_begun;   /* server_begin was called */
     bool is_gone;
-    void *owner;              /* the owner's; NULL at on_head */
+    void *owner; /* the owner's; NULL at on_head */
 };
 
 struct server_want {
     struct loop *loop;
     const struct httpconf *conf;
     const struct server_hooks *hooks;
-    void *context;            /* server_context() */
+    void *context; /* server_context() */
     uint32_t conns_max;
 };
 
@@ -86,7 +88,8 @@ void *server_context(const struct server_request *request);
 
 /* Accepts from this listening socket; ERR_FULL: too many listeners. */
 MUST_CHECK enum err server_listen(struct server *server, int listen_fd);
-/* No more accepts; idle connections are closed, busy ones after their answer ("Connection: close"). */
+/* No more accepts; idle connections are closed, busy ones after their answer ("Connection: close").
+ */
 void server_drain(struct server *server);
 uint32_t server_conns(const struct server *server);
 uint32_t server_busy(const struct server *server); /* requests between on_head and server_end */
@@ -113,9 +116,10 @@ void server_release(struct server_request *request);
 /* The answer is complete (is_whole) or must be cut (reset the framing: close without terminator).
  * The request is not to be touched afterwards. Flushes. */
 void server_end(struct server_request *request, bool is_whole);
-/* begin + write + end. `body` may be of any size: what the client does not take at once is copied. */
-void server_answer(struct server_request *request, uint16_t status, struct str fields,
-                   struct str body);
+/* begin + write + end. `body` may be of any size: what the client does not take at once is copied.
+ */
+void
+server_answer(struct server_request *request, uint16_t status, struct str fields, struct str body);
 /* The connection is closed after this answer. Before server_begin. */
 void server_close_after(struct server_request *request);
 /* The user id of the process at the other end (SO_PEERCRED) of a UNIX socket; ERR_GONE for TCP. */

@@ -241,19 +241,24 @@ Test(parser, refuses_bad_syntax)
     CHECK_ROWS(rows);
 }
 
+static size_t
+add(char *to, size_t at, const char *text)
+{
+    size_t len = strlen(text);
+    memcpy(to + at, text, len);
+    return at + len;
+}
+
 /* `unit` repeated until the text has at least `bytes`. */
 static struct str
 long_head(const char *before, const char *unit, size_t bytes, const char *after)
 {
-    size_t unit_bytes = strlen(unit);
-    char *text = malloc(bytes + unit_bytes + strlen(before) + strlen(after) + 1);
-    size_t len = (size_t)sprintf(text, "%s", before);
+    char *text = malloc(bytes + strlen(unit) + strlen(before) + strlen(after));
+    size_t len = add(text, 0, before);
     while (len < bytes) {
-        memcpy(text + len, unit, unit_bytes);
-        len += unit_bytes;
+        len = add(text, len, unit);
     }
-    len += (size_t)sprintf(text + len, "%s", after);
-    return str_make(text, len);
+    return str_make(text, add(text, len, after));
 }
 
 static void

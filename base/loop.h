@@ -60,6 +60,7 @@ struct loop_task {
 
 /* `ios_max` descriptors and `timers_max` timers at most; memory is taken here, once. */
 MUST_CHECK enum err loop_make(uint32_t ios_max, uint32_t timers_max, struct loop **out);
+/* What still stands in it is marked as not standing in it (fd -1, timers not set); closes no fd. */
 void loop_free(struct loop *loop);
 
 /* Runs turns until loop_stop(). */
@@ -80,7 +81,8 @@ MUST_CHECK enum err loop_add(struct loop *loop, struct loop_io *io, int fd);
 MUST_CHECK enum err loop_add_level(struct loop *loop, struct loop_io *io, int fd);
 /* Stop or go on delivering a level-triggered descriptor (accept pause). One system call. */
 void loop_pause(struct loop *loop, struct loop_io *io, bool paused);
-/* No event for io is delivered after this, also none of this turn. Call before close(fd). */
+/* No event for io is delivered after this, also none of this turn. Call before close(fd). Does
+ * nothing for an io whose fd is -1, which its owner sets before the first loop_add. */
 void loop_remove(struct loop *loop, struct loop_io *io);
 
 /* (Re-)arms for at_ms on loop_now_ms's scale. At the bound: CHECK (timers_max is sized by limits). */

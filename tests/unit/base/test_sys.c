@@ -197,6 +197,7 @@ pump(int from, int to, int epoll_from, int epoll_to, size_t bytes_max)
     size_t got_all = 0;
     bool can_send = true;
     bool can_recv = true;
+    int idle_turns = 0;
     for (int turn = 0; turn < 100000 && got_all < bytes_max; turn++) {
         size_t count = 0;
         size_t left = bytes_max - sent_all < sizeof(out) ? bytes_max - sent_all : sizeof(out);
@@ -215,8 +216,8 @@ pump(int from, int to, int epoll_from, int epoll_to, size_t bytes_max)
         struct epoll_event event;
         can_send = epoll_wait(epoll_from, &event, 1, 0) == 1 || can_send;
         can_recv = epoll_wait(epoll_to, &event, 1, can_send ? 0 : 100) == 1 || can_recv;
-        if (!can_send && !can_recv && sent_all == bytes_max) {
-            break;
+        if (!can_send && !can_recv && ++idle_turns > 10) {
+            break; /* a stall: an event that should have come did not */
         }
     }
     return got_all;

@@ -69,7 +69,7 @@ static const struct endpoint_row rows[ENDPOINT_NUMBER] = {
     GET(ROOT, "root", CHAT, "", LOCAL),
     [ENDPOINT_RESPONSES_WEBSOCKET] = { ENDPOINT_RESPONSES_WEBSOCKET, "responses-websocket",
                                        DIALECT_RESPONSES, ENDPOINT_GET, "POST", "", NULL, NULL,
-                                       ENDPOINT_LOCAL },
+                                       LOCAL },
 };
 /* clang-format on */
 

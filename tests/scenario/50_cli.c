@@ -169,7 +169,7 @@ status_and_top(void)
     play_sleep(200);
     run = play_must_ctl("--json", "top", NULL);
     PLAY_CHECK(has(&run, "fake-n100-gap100"), "the stream is not in top: %s", run.out);
-    PLAY_CHECK(has(&run, "tester"), "its user is not in top: %s", run.out);
+    PLAY_CHECK(has(&run, "scenario"), "its key is not in top: %s", run.out);
     run = play_must_ctl("top", NULL);
     PLAY_CHECK(has(&run, "fake-n100-gap100"), "the stream is not in the table: %s", run.out);
     play_close(c);

@@ -70,7 +70,7 @@ start_fake() {
         --with-parent >"$dir/fake-provider.log" 2>&1 &
     fake=$!
     while kill -0 "$fake" 2>/dev/null; do
-        grep -q '^listening' "$dir/fake-provider.log" && return 0
+        grep -qs '^listening' "$dir/fake-provider.log" && return 0
         sleep 0.05
     done
     wait "$fake"

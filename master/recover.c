@@ -15,6 +15,7 @@
 #include "shm/ring.h"
 #include "shm/segment.h"
 #include "store/ledger.h"
+#include "upstream/orphan.h"
 
 _Static_assert(RECOVER_WHY_BYTES == SEGMENT_WHY_BYTES, "one sentence is passed through");
 _Static_assert(LEDGER_RECORD_BYTES == RING_PAYLOAD_BYTES, "a ring's cell holds a ledger record");
@@ -49,57 +50,16 @@ recover_is_busy(const char *path)
     return err == ERR_AGAIN;
 }
 
-static void
-cut_text(char *to, size_t to_bytes, const char *from)
-{
-    size_t len = strnlen(from, to_bytes - 1);
-    memcpy(to, from, len);
-    to[len] = '\0';
-}
-
-/* A request whose worker is gone: what its lease says is what it cost. */
+/* A request whose worker is gone. */
 static bool
-bill_orphan(const struct lease_view *lease, void *to, void *context)
+bill_orphan(const struct lease_view *lease, void *record, void *context)
 {
-    const struct lease_data *data = &lease->data;
-    uint64_t tokens = data->tokens.in_fresh + data->tokens.in_cache_read +
-                      data->tokens.in_cache_write_5m + data->tokens.in_cache_write_1h +
-                      data->tokens.out;
-    struct ledger_record record = {
-        .version = LEDGER_RECORD_VERSION,
-        .status = data->status == 0 ? 500 : data->status,
-        .endpoint = data->endpoint,
-        .source = tokens == 0 ? LEDGER_NONE : LEDGER_PARTIAL,
-        .key_id = data->key_id,
-        .user_id = data->user_id,
-        .group_id = data->group_id,
-        .account_id = data->account_id,
-        .start_wall_ms = data->start_wall_ms,
-        .first_byte_ms =
-            data->first_byte_ms == 0 ? 0 : (uint32_t)(data->first_byte_ms - data->start_ms),
-        .duration_ms =
-            data->last_byte_ms == 0 ? 0 : (uint32_t)(data->last_byte_ms - data->start_ms),
-        .in_fresh = data->tokens.in_fresh,
-        .in_cache_read = data->tokens.in_cache_read,
-        .in_cache_write_5m = data->tokens.in_cache_write_5m,
-        .in_cache_write_1h = data->tokens.in_cache_write_1h,
-        .out_total = data->tokens.out,
-        .out_reasoning = data->tokens.out_reasoning,
-        .bytes_in = data->bytes_in,
-        .bytes_out = data->bytes_out,
-        .is_stream = data->is_stream,
-        .client_dialect = data->client_dialect,
-        .upstream_dialect = data->upstream_dialect,
-        .attempt = data->attempt,
-        .is_last = 1,
-    };
-    cut_text(record.request_id, sizeof(record.request_id), data->request_id);
-    cut_text(record.code, sizeof(record.code), "internal_error");
-    cut_text(record.model, sizeof(record.model), data->model);
-    cut_text(record.model_sent, sizeof(record.model_sent), data->model_sent);
-    cut_text(record.address, sizeof(record.address), data->address);
-    memcpy(to, &record, sizeof(record));
     uint64_t *orphans = context;
+    struct ledger_record bill;
+    if (!orphan_bill(lease, &bill)) {
+        return false;
+    }
+    memcpy(record, &bill, sizeof bill);
     (*orphans)++;
     return true;
 }

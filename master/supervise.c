@@ -13,6 +13,7 @@
 #include "master/notify.h"
 #include "master/signals.h"
 #include "shm/ring.h"
+#include "shm/version.h"
 #include "shm/wake.h"
 
 #define TICK_MS 1000u      /* heartbeats are judged this often */
@@ -192,6 +193,7 @@ begin_stop(struct supervise *supervise, const char *why)
     log_event(LOG_INFO, "stop", "why=%s grace_ms=%u", why,
               supervise->ground.config->master.grace_ms);
     notify_stopping();
+    version_set_draining(&supervise->ground.segment, true);
     retire_kind(supervise, true, supervise->ground.config->master.grace_ms);
 }
 
@@ -255,6 +257,7 @@ reload(struct supervise *supervise)
     log_init("master", (enum log_level)supervise->ground.config->master.log_level);
     memset(supervise->worker_posts, 0, sizeof(supervise->worker_posts));
     /* The new workers first: they share the old ones' sockets from their first moment on. */
+    version_set_generation(&supervise->ground.segment, supervise->ground.generation);
     start_missing(supervise);
     retire_generation(supervise, old);
     log_event(LOG_INFO, "reload", "state=done generation=%u workers=%u",
@@ -511,6 +514,7 @@ supervise_run(struct supervise *supervise, int signal_fd)
         log_event(LOG_ERROR, "start", "what=loop err=%s", err_name(err));
         return 1;
     }
+    version_set_generation(&supervise->ground.segment, supervise->ground.generation);
     compare(supervise);
     loop_run(supervise->loop);
     loop_free(supervise->loop);

@@ -73,7 +73,7 @@ run_unit() {
     local folder=$1 log=$logs/unit_$1.log status line tested good
     make_targets "unit_$folder" "$build/asan/tests/unit_$folder" || return
     sanitizers "unit_$folder"
-    timeout 400 "$build/asan/tests/unit_$folder" -j"$jobs" --timeout 60 >"$log" 2>&1
+    timeout 240 "$build/asan/tests/unit_$folder" -j"$jobs" --timeout 60 >"$log" 2>&1
     status=$?
     line=$(grep -a 'Synthesis: Tested:' "$log" | tail -n 1 | sed 's/\x1b\[[0-9;]*m//g')
     tested=$(printf '%s' "$line" | sed -n 's/.*Tested: \([0-9]*\).*/\1/p')

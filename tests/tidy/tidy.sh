@@ -204,7 +204,7 @@ check_format() {
         echo "note: formatting is not checked, clang-format-14 is not here"
         return
     fi
-    verdict format "$( (product; tests) | xargs -r -P "$(nproc)" -n 20 "$tool" --dry-run 2>&1 |
+    verdict format "$( (product; tests) | xargs -r "$tool" --dry-run 2>&1 |
         grep 'warning: code should be' | cut -d: -f1 | sort | uniq -c |
         awk '{ print $2 ": " $1 " places are not formatted (make format)" }')"
 }

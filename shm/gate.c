@@ -303,6 +303,7 @@ attach(struct gate_local *local, struct gate_queue *queue, struct gate_waiter *w
     }
     list_push_head(before, &waiter->link); /* behind `before`, which may be the list itself */
     waiter->gate = index_of(local, queue);
+    waiter->pass = 0;
     if (queue->count++ == 0) {
         list_push_tail(&local->busy, &queue->link);
         local->busy_count++;
@@ -420,13 +421,13 @@ has_failed(const uint64_t *classes, uint32_t count, uint64_t class_hash)
     return false;
 }
 
-/* The first waiter whose class has not failed in this pass; NULL: none. */
+/* The first waiter not tried in this pass, nor one of its class; NULL: none. */
 static struct gate_waiter *
-next_candidate(struct gate_queue *queue, const uint64_t *classes, uint32_t count)
+next_candidate(struct gate_queue *queue, uint64_t pass, const uint64_t *classes, uint32_t count)
 {
     for (struct list *link = queue->waiters.next; link != &queue->waiters; link = link->next) {
         struct gate_waiter *waiter = LIST_OWNER(link, struct gate_waiter, link);
-        if (!has_failed(classes, count, waiter->class_hash)) {
+        if (waiter->pass != pass && !has_failed(classes, count, waiter->class_hash)) {
             return waiter;
         }
     }
@@ -443,12 +444,14 @@ serve_pool(struct gate_local *local, struct gate_queue *queue)
     uint64_t start_ns = first->arrived_ns;
     uint64_t failed[GATE_CLASSES_MAX];
     uint32_t failed_count = 0;
-    uint32_t turns = queue->count + GATE_CLASSES_MAX;
-    for (uint32_t i = 0; i < turns && failed_count < GATE_CLASSES_MAX; i++) {
-        struct gate_waiter *waiter = next_candidate(queue, failed, failed_count);
+    uint64_t pass = ++local->pass;
+    uint32_t turns = queue->count; /* who comes meanwhile was tried when it came */
+    for (uint32_t i = 0; i < turns; i++) {
+        struct gate_waiter *waiter = next_candidate(queue, pass, failed, failed_count);
         if (waiter == NULL) {
             break;
         }
+        waiter->pass = pass;
         switch (waiter->on_try(waiter)) {
         case GATE_TURN_TAKEN:
             detach(local, queue, waiter); /* TURN */
@@ -456,9 +459,10 @@ serve_pool(struct gate_local *local, struct gate_queue *queue)
             waiter->on_turn(waiter);
             break;
         case GATE_TURN_FULL:
-            return;
         case GATE_TURN_PASS:
-            failed[failed_count++] = waiter->class_hash;
+            if (failed_count < GATE_CLASSES_MAX) { /* more classes: each waiter is tried */
+                failed[failed_count++] = waiter->class_hash;
+            }
             break;
         }
     }

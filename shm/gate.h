@@ -61,9 +61,10 @@ struct gate_cell {
 
 enum gate_turn {
     GATE_TURN_TAKEN, /* it holds what it waited for */
-    GATE_TURN_FULL,  /* nothing is free for anybody of this pool: stop trying */
-    GATE_TURN_PASS,  /* something may be free, but not for this one: try another */
+    GATE_TURN_FULL,  /* all that it may use is full */
+    GATE_TURN_PASS,  /* nothing that it may use can be had, for another reason */
 };
+/* FULL and PASS: others may have other accounts, so the next waiter of another class is tried. */
 
 struct gate_waiter;
 /* POOL waiters only. Must not call gate_wait, gate_leave or gate_on_wake. */
@@ -71,13 +72,14 @@ typedef enum gate_turn (*gate_try_fn)(struct gate_waiter *waiter);
 /* It holds the gate (or what on_try took) and has left the queue. May do anything. */
 typedef void (*gate_turn_fn)(struct gate_waiter *waiter);
 
-/* Embedded in the request; fill all but `link` and `gate`. */
+/* Embedded in the request; fill all but `link`, `gate` and `pass`. */
 struct gate_waiter {
     struct list link;
     uint32_t gate;       /* GATE_INDEX_NONE = does not wait [gate.c] */
     uint32_t limit;      /* plain gates; may be changed while waiting, then gate_on_wake() */
     uint64_t arrived_ns; /* clock_now_ns() of the request; 0 = set by gate_wait */
     uint64_t class_hash; /* pools: waiters of one class fail alike (model and dialect) */
+    uint64_t pass;       /* in which it was tried last [gate.c] */
     gate_try_fn on_try;  /* NULL: gate.c takes the gate itself, under `limit` */
     gate_turn_fn on_turn;
 };
@@ -95,6 +97,7 @@ struct gate_local {
     struct list busy;          /* queues in which somebody waits */
     uint32_t busy_count;
     uint32_t waiting; /* all waiters of this process */
+    uint64_t pass;    /* counts the passes over pools */
 };
 
 /* Takes memory once (lazily used). ERR_FULL: no memory. Moves wake flags to "clear". */

@@ -368,7 +368,6 @@ static enum gate_turn
 on_try(struct gate_waiter *waiter)
 {
     struct segment *segment = pool_local->segment;
-    bool is_any_free = false;
     pool_tries++;
     for (uint32_t i = 0; i < ACCOUNTS; i++) {
         bool is_ours = waiter->class_hash == 0 || i == ACCOUNTS - 1u;
@@ -377,9 +376,8 @@ on_try(struct gate_waiter *waiter)
             waiter->limit = pool_accounts[i]; /* where we are; unused for pools */
             return GATE_TURN_TAKEN;
         }
-        is_any_free = is_any_free || gate_held(segment, pool_accounts[i]) == 0;
     }
-    return is_any_free ? GATE_TURN_PASS : GATE_TURN_FULL;
+    return GATE_TURN_FULL; /* of its own accounts; it does not know of others */
 }
 
 Test(gate, pool_lets_nobody_block_those_whom_another_account_serves)
@@ -418,6 +416,34 @@ Test(gate, pool_lets_nobody_block_those_whom_another_account_serves)
     cr_expect(picky.turns == 1 && picky_too.turns == 0);
     gate_leave(&pair.a, &picky_too.gate);
     cr_expect(gate_waiting(segment, pair.gate) == 0);
+    pair_free(&pair);
+}
+
+static enum gate_turn
+on_try_by_class(struct gate_waiter *waiter)
+{
+    pool_tries++;
+    return waiter->class_hash == 29 ? GATE_TURN_TAKEN : GATE_TURN_FULL;
+}
+
+Test(gate, pool_with_many_classes_tries_them_all)
+{
+    struct pair pair;
+    pair_make(&pair, GATE_POOL);
+    struct waiter waiters[30];
+    for (uint64_t i = 0; i < 30; i++) {
+        waiter_make(&waiters[i], 0, 100 + i);
+        waiters[i].gate.class_hash = i / 3 * 3 + 2;
+        waiters[i].gate.on_try = on_try_by_class;
+        cr_expect(!gate_wait(&pair.a, pair.gate, &waiters[i].gate));
+    }
+    pool_tries = 0;
+    gate_on_wake(&pair.a);
+    cr_expect(waiters[26].turns == 0 && waiters[27].turns == 1 && waiters[29].turns == 1);
+    cr_expect(pool_tries == 8 + 3 + 3, "eight classes once, then each waiter: %u", pool_tries);
+    for (uint64_t i = 0; i < 27; i++) {
+        gate_leave(&pair.a, &waiters[i].gate);
+    }
     pair_free(&pair);
 }
 

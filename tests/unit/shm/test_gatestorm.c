@@ -68,7 +68,6 @@ static enum gate_turn
 on_request_try(struct gate_waiter *waiter)
 {
     struct request *request = LIST_OWNER(waiter, struct request, waiter);
-    bool is_any_free = false;
     for (uint32_t i = 0; i < ACCOUNTS; i++) {
         bool is_ours = waiter->class_hash == 0 || i == ACCOUNTS - 1u;
         if (is_ours && gate_take(here.segment, here.slot, arena->accounts[i], 1,
@@ -76,9 +75,8 @@ on_request_try(struct gate_waiter *waiter)
             request->account = i;
             return GATE_TURN_TAKEN;
         }
-        is_any_free = is_any_free || gate_held(here.segment, arena->accounts[i]) == 0;
     }
-    return is_any_free ? GATE_TURN_PASS : GATE_TURN_FULL;
+    return GATE_TURN_PASS;
 }
 
 static void

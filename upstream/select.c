@@ -1,5 +1,7 @@
 #include "upstream/select.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "shm/health.h"
 #include "shm/window.h"
@@ -262,7 +264,9 @@ select_take(const struct select_want *want, struct select_choice *out)
 {
     CHECK(want->group < want->view->group_count);
     const struct catalog_group *group = &want->view->groups[want->group];
-    uint64_t refused[CANDIDATES_MAX / 64] = { 0 };
+    /* One process, one thread: as large as it may get, cleared as far as it is used. */
+    static uint64_t refused[CANDIDATES_MAX / 64];
+    memset(refused, 0, (group->account_count + 63) / 64 * sizeof refused[0]);
     enum select_result reason = SELECT_NONE;
     for (uint32_t round = 0; round < group->account_count; round++) {
         enum select_result why = SELECT_NONE;

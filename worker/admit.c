@@ -36,7 +36,7 @@ static bool
 peek_body(struct relay *relay)
 {
     struct server_request *request = relay->request;
-    relay->peek = arena_alloc(&request->arena, sizeof *relay->peek);
+    relay->peek = arena_alloc_raw(&request->arena, sizeof *relay->peek); /* peek fills all of it */
     if (relay->peek == NULL) {
         relay_refuse(relay, &(struct reply){ .status = 503,
                                              .code = "overloaded",
@@ -44,7 +44,7 @@ peek_body(struct relay *relay)
         return false;
     }
     struct str type = header_find(&request->head.headers, STR("content-type"));
-    struct peek_error error;
+    static struct peek_error error;
     enum err err;
     if (is_multipart(type)) {
         if ((relay->row->flags & ENDPOINT_MULTIPART) == 0) {
@@ -145,7 +145,7 @@ static bool
 take_lease(struct relay *relay, const struct catalog_key *key)
 {
     struct worker *worker = relay->worker;
-    struct lease_data data;
+    static struct lease_data data;
     fill_lease(relay, key, &data);
     const char *why = NULL;
     if (ring_reserve(&worker->ring, 1) != ERR_OK) {

@@ -89,6 +89,22 @@ refuse_key(struct relay *relay, struct reply *refusal, struct str message)
     return refuse(relay, refusal, 401, "invalid_api_key", message, COUNTER_REFUSED_AUTH);
 }
 
+/*
+ * What the store says about a digest. ERR_GONE, nothing filled: no such key. ERR_DENIED: the store
+ * could not be asked, which is not the client's fault and counts nothing against its address.
+ */
+static enum err
+find_key(struct relay *relay, const struct catalog_key **out, struct reply *refusal)
+{
+    enum err err = catalog_key(relay->worker->catalog, &relay->digest, out);
+    if (err == ERR_OK || err == ERR_GONE) {
+        return err;
+    }
+    return refuse(relay, refusal, 503, "overloaded",
+                  STR("The gateway's store cannot be read, please retry later"),
+                  COUNTER_REFUSED_OVERLOADED);
+}
+
 /* What the records say about this key, its user and its group. */
 static enum err
 check_key(struct relay *relay, const struct catalog_key *key, struct reply *refusal)
@@ -181,8 +197,9 @@ gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply
             continue;
         }
         digest_sha256(found.items[i], &relay->digest);
-        if (catalog_key(relay->worker->catalog, &relay->digest, out) == ERR_OK) {
-            return check_key(relay, *out, refusal);
+        err = find_key(relay, out, refusal);
+        if (err != ERR_GONE) {
+            return err == ERR_OK ? check_key(relay, *out, refusal) : err;
         }
     }
     return refuse_key(relay, refusal, STR("This API key is not known"));
@@ -195,10 +212,11 @@ gatekeeper_again(struct relay *relay, const struct catalog_key **out, struct rep
     if (err != ERR_OK) {
         return err;
     }
-    if (catalog_key(relay->worker->catalog, &relay->digest, out) != ERR_OK) {
+    err = find_key(relay, out, refusal);
+    if (err == ERR_GONE) {
         return refuse_key(relay, refusal, STR("This API key has been revoked"));
     }
-    return check_key(relay, *out, refusal);
+    return err == ERR_OK ? check_key(relay, *out, refusal) : err;
 }
 
 enum err

@@ -1,5 +1,7 @@
 #include "worker/reply.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -14,12 +16,24 @@ reply_is_final(uint16_t status)
     return status == 401 || status == 403 || status == 404 || status == 412;
 }
 
+/* Written by hand: every answer has it. */
 struct str
 reply_id_fields(const struct reply_to *to)
 {
-    const char *extra = to->dialect == DIALECT_ANTHROPIC ? "request-id: " : "";
-    return arena_printf(&to->request->arena, "x-request-id: %s\r\n%s%s%s", to->request_id, extra,
-                        extra[0] == '\0' ? "" : to->request_id, extra[0] == '\0' ? "" : "\r\n");
+    static const struct str plain = { "x-request-id: ", 14 };
+    static const struct str second = { "request-id: ", 12 };
+    size_t id_len = strlen(to->request_id);
+    char *text = arena_alloc_raw(&to->request->arena, plain.len + second.len + 2 * (id_len + 2));
+    if (text == NULL) {
+        return STR("");
+    }
+    char *end = mempcpy(mempcpy(text, plain.data, plain.len), to->request_id, id_len);
+    end = mempcpy(end, "\r\n", 2);
+    if (to->dialect == DIALECT_ANTHROPIC) {
+        end = mempcpy(mempcpy(end, second.data, second.len), to->request_id, id_len);
+        end = mempcpy(end, "\r\n", 2);
+    }
+    return str_make(text, (size_t)(end - text));
 }
 
 static void

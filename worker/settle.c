@@ -117,7 +117,7 @@ settle_lease(struct relay *relay)
     lease_set_action(&worker->leases, relay->lease, LEASE_SETTLING);
     const struct lease_data *data = lease_mine(&worker->leases, relay->lease);
     bool is_recorded = data->account_id != 0;
-    struct ledger_record record;
+    static struct ledger_record record;
     if (is_recorded) {
         fill_record(relay, data, &record);
     }
@@ -192,7 +192,7 @@ log_request(const struct relay *relay, const struct lease_data *data)
     if (wanted == WORKERCONF_LOG_NONE || (wanted == WORKERCONF_LOG_ERRORS && relay->code == NULL)) {
         return;
     }
-    struct log_line line;
+    static struct log_line line; /* too large for a stack that is zeroed at each call */
     log_begin(&line, LOG_INFO, "request");
     log_text(&line, "req", relay->id);
     log_text(&line, "endpoint", relay->row == NULL ? "none" : relay->row->name);

@@ -1,6 +1,5 @@
 #include "admin/warm.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,18 +123,7 @@ find_address(const struct warm *warm, const struct target *target, struct sockad
         answer.count == 0) {
         return false;
     }
-    memset(out, 0, sizeof *out);
-    if (answer.addresses[0].family == 4) {
-        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(target->port) };
-        memcpy(&in.sin_addr, answer.addresses[0].bytes, 4);
-        memcpy(out, &in, sizeof in);
-        *out_bytes = sizeof in;
-    } else {
-        struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(target->port) };
-        memcpy(&in6.sin6_addr, answer.addresses[0].bytes, 16);
-        memcpy(out, &in6, sizeof in6);
-        *out_bytes = sizeof in6;
-    }
+    *out_bytes = address_make(&answer.addresses[0], target->port, out);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "shm/names.h"
 
 struct range4 {
     uint32_t network;
@@ -106,4 +107,21 @@ address_literal(struct str host, uint16_t port, struct sockaddr_storage *out, so
         return true;
     }
     return false;
+}
+
+socklen_t
+address_make(const struct names_address *from, uint16_t port, struct sockaddr_storage *out)
+{
+    CHECK(from->family == 4 || from->family == 6);
+    memset(out, 0, sizeof *out);
+    if (from->family == 4) {
+        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+        memcpy(&in.sin_addr, from->bytes, 4);
+        memcpy(out, &in, sizeof in);
+        return sizeof in;
+    }
+    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+    memcpy(&in6.sin6_addr, from->bytes, 16);
+    memcpy(out, &in6, sizeof in6);
+    return sizeof in6;
 }

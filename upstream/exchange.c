@@ -1,6 +1,5 @@
 #include "upstream/exchange.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -129,22 +128,6 @@ next_hop(const struct exchange *exchange, uint16_t *out_port)
     return target->proxy_host;
 }
 
-static socklen_t
-socket_address(const struct names_address *from, uint16_t port, struct sockaddr_storage *out)
-{
-    memset(out, 0, sizeof *out);
-    if (from->family == 4) {
-        struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
-        memcpy(&in.sin_addr, from->bytes, 4);
-        memcpy(out, &in, sizeof in);
-        return sizeof in;
-    }
-    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-    memcpy(&in6.sin6_addr, from->bytes, 16);
-    memcpy(out, &in6, sizeof in6);
-    return sizeof in6;
-}
-
 /*
  * The address to try now. ERR_AGAIN: the name is being looked up. ERR_GONE: no address is left;
  * why is set.
@@ -174,7 +157,7 @@ pick_address(struct exchange *exchange, struct sockaddr_storage *out, socklen_t 
     if (exchange->address_index >= answer.count) {
         return ERR_GONE;
     }
-    *out_bytes = socket_address(&answer.addresses[exchange->address_index], port, out);
+    *out_bytes = address_make(&answer.addresses[exchange->address_index], port, out);
     return ERR_OK;
 }
 

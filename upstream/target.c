@@ -1,5 +1,6 @@
 #include "upstream/target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,15 +49,10 @@ fill_authority(struct target *target, bool has_port)
     char number[NUM_TEXT_BYTES];
     num_text(target->port, number);
     bool is_v6 = strchr(target->host, ':') != NULL;
-    size_t length = strlen(target->host) + (is_v6 ? 2 : 0) + (has_port ? 1 + strlen(number) : 0);
-    if (length >= sizeof target->authority) {
-        return false;
-    }
-    char *to = target->authority;
-    to = stpcpy(stpcpy(to, is_v6 ? "[" : ""), target->host);
-    to = stpcpy(stpcpy(to, is_v6 ? "]" : ""), has_port ? ":" : "");
-    stpcpy(to, has_port ? number : "");
-    return true;
+    int length =
+        snprintf(target->authority, sizeof target->authority, "%s%s%s%s%s", is_v6 ? "[" : "",
+                 target->host, is_v6 ? "]" : "", has_port ? ":" : "", has_port ? number : "");
+    return length > 0 && (size_t)length < sizeof target->authority;
 }
 
 static struct str

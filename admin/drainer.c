@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "shm/budget.h"
@@ -14,6 +13,7 @@
 #include "shm/ring.h"
 #include "shm/slot.h"
 #include "store/ledger.h"
+#include "upstream/orphan.h"
 
 _Static_assert(RING_PAYLOAD_BYTES == sizeof(struct ledger_record), "a cell holds a record");
 
@@ -133,50 +133,15 @@ drainer_load(struct segment *segment, struct ledger *ledger)
 
 /* --- the dead --- */
 
-/* What a dead worker's request is billed: what its lease saw go by. */
 static bool
-bill_orphan(const struct lease_view *lease, void *to, void *context)
+bill_orphan(const struct lease_view *lease, void *record, void *context)
 {
     (void)context;
-    const struct lease_data *data = &lease->data;
-    if (data->account_id == 0) {
+    struct ledger_record bill;
+    if (!orphan_bill(lease, &bill)) {
         return false;
     }
-    uint64_t duration_ms = clock_now_ms() - data->start_ms;
-    struct ledger_record *record = to;
-    bool knows = data->tokens.in_fresh + data->tokens.out != 0;
-    *record = (struct ledger_record){
-        .version = LEDGER_RECORD_VERSION,
-        .status = 500,
-        .endpoint = data->endpoint,
-        .source = knows ? LEDGER_PARTIAL : LEDGER_NONE,
-        .key_id = data->key_id,
-        .user_id = data->user_id,
-        .group_id = data->group_id,
-        .account_id = data->account_id,
-        .start_wall_ms = data->start_wall_ms,
-        .first_byte_ms =
-            data->first_byte_ms == 0 ? 0 : (uint32_t)(data->first_byte_ms - data->start_ms),
-        .duration_ms = duration_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)duration_ms,
-        .in_fresh = data->tokens.in_fresh,
-        .in_cache_read = data->tokens.in_cache_read,
-        .in_cache_write_5m = data->tokens.in_cache_write_5m,
-        .in_cache_write_1h = data->tokens.in_cache_write_1h,
-        .out_total = data->tokens.out,
-        .out_reasoning = data->tokens.out_reasoning,
-        .bytes_in = data->bytes_in,
-        .bytes_out = data->bytes_out,
-        .is_stream = data->is_stream,
-        .client_dialect = data->client_dialect,
-        .upstream_dialect = data->upstream_dialect,
-        .attempt = data->attempt,
-        .is_last = 1,
-        .code = "worker_died",
-    };
-    memcpy(record->request_id, data->request_id, sizeof record->request_id);
-    memcpy(record->model, data->model, sizeof record->model);
-    memcpy(record->model_sent, data->model_sent, sizeof record->model_sent);
-    memcpy(record->address, data->address, sizeof record->address);
+    memcpy(record, &bill, sizeof bill);
     return true;
 }
 

@@ -94,7 +94,9 @@ Test(recover, brings_records_and_requests_under_way_into_the_store_once)
     push(&ring, 22);
     struct lease_local leases;
     cr_assert_eq(lease_init(&leases, &segment, slot), ERR_OK);
-    struct lease_data data = { .key_id = 7, .start_ms = 1000, .start_wall_ms = 5, .status = 200 };
+    struct lease_data data = {
+        .key_id = 7, .account_id = 3, .start_ms = 1000, .start_wall_ms = 5, .status = 200
+    };
     data.tokens.out = 33;
     uint32_t index = 0;
     cr_assert_eq(ring_reserve(&ring, 1), ERR_OK);

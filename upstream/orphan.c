@@ -1,0 +1,77 @@
+#include "upstream/orphan.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+/* What the client got when it got no head: its connection was cut. */
+#define CUT_STATUS 500u
+
+/* Copies as much as fits, always terminated. */
+static void
+copy_cut(char *to, size_t to_bytes, const char *from, size_t from_bytes)
+{
+    CHECK(to_bytes > 0);
+    size_t length = strnlen(from, from_bytes < to_bytes ? from_bytes : to_bytes - 1);
+    memcpy(to, from, length);
+    to[length] = '\0';
+}
+
+/* Milliseconds from start to `at`; 0 when that never came. */
+static uint32_t
+since(uint64_t start_ms, uint64_t at_ms)
+{
+    if (at_ms <= start_ms) {
+        return 0;
+    }
+    return at_ms - start_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)(at_ms - start_ms);
+}
+
+static bool
+has_tokens(const struct lease_tokens *tokens)
+{
+    return (tokens->in_fresh | tokens->in_cache_read | tokens->in_cache_write_5m |
+            tokens->in_cache_write_1h | tokens->out) != 0;
+}
+
+bool
+orphan_bill(const struct lease_view *lease, struct ledger_record *out)
+{
+    const struct lease_data *data = &lease->data;
+    const struct lease_tokens *tokens = &data->tokens;
+    if (data->account_id == 0) {
+        return false;
+    }
+    *out = (struct ledger_record){
+        .version = LEDGER_RECORD_VERSION,
+        .status = data->status == 0 ? CUT_STATUS : data->status,
+        .endpoint = data->endpoint,
+        .source = has_tokens(tokens) ? LEDGER_PARTIAL : LEDGER_NONE,
+        .key_id = data->key_id,
+        .user_id = data->user_id,
+        .group_id = data->group_id,
+        .account_id = data->account_id,
+        .start_wall_ms = data->start_wall_ms,
+        .first_byte_ms = since(data->start_ms, data->first_byte_ms),
+        .duration_ms = since(data->start_ms, data->last_byte_ms),
+        .in_fresh = tokens->in_fresh,
+        .in_cache_read = tokens->in_cache_read,
+        .in_cache_write_5m = tokens->in_cache_write_5m,
+        .in_cache_write_1h = tokens->in_cache_write_1h,
+        .out_total = tokens->out,
+        .out_reasoning = tokens->out_reasoning,
+        .bytes_in = data->bytes_in,
+        .bytes_out = data->bytes_out,
+        .is_stream = data->is_stream,
+        .client_dialect = data->client_dialect,
+        .upstream_dialect = data->upstream_dialect,
+        .attempt = data->attempt,
+        .is_last = 1,
+        .code = "worker_died",
+    };
+    copy_cut(out->request_id, sizeof out->request_id, data->request_id, sizeof data->request_id);
+    copy_cut(out->model, sizeof out->model, data->model, sizeof data->model);
+    copy_cut(out->model_sent, sizeof out->model_sent, data->model_sent, sizeof data->model_sent);
+    copy_cut(out->address, sizeof out->address, data->address, sizeof data->address);
+    return true;
+}

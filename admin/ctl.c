@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "admin/call.h"
+#include "admin/columns.h"
 #include "admin/form.h"
 #include "admin/table.h"
 #include "base/arena.h"
@@ -29,97 +30,6 @@ struct ctl {
     int argc;
     char **argv;
     int at; /* next argument */
-};
-
-static const struct table_column user_columns[] = {
-    { "name", "NAME" },
-    { "disabled", "DISABLED" },
-    { "concurrency", "LIMIT" },
-    { "in_flight", "IN FLIGHT" },
-    { "waiting", "WAITING" },
-    { "rpm", "RPM" },
-    { "totals.requests", "REQUESTS" },
-    { "totals.tokens_in", "TOKENS IN" },
-    { "totals.tokens_out", "TOKENS OUT" },
-    { "note", "NOTE" },
-};
-static const struct table_column key_columns[] = {
-    { "name", "NAME" },
-    { "prefix", "KEY" },
-    { "user", "USER" },
-    { "group", "GROUP" },
-    { "disabled", "DISABLED" },
-    { "expires", "EXPIRES" },
-    { "concurrency", "LIMIT" },
-    { "in_flight", "IN FLIGHT" },
-    { "rpm", "RPM" },
-    { "quota_tokens", "QUOTA" },
-    { "totals.requests", "REQUESTS" },
-    { "totals.tokens_in", "TOKENS IN" },
-    { "totals.tokens_out", "TOKENS OUT" },
-};
-static const struct table_column group_columns[] = {
-    { "name", "NAME" },
-    { "disabled", "DISABLED" },
-    { "models", "MODELS" },
-    { "concurrency", "LIMIT" },
-    { "in_flight", "IN FLIGHT" },
-    { "waiting", "WAITING" },
-    { "totals.requests", "REQUESTS" },
-    { "note", "NOTE" },
-};
-static const struct table_column account_columns[] = {
-    { "name", "NAME" },
-    { "platform", "PLATFORM" },
-    { "state", "STATE" },
-    { "why", "WHY" },
-    { "cooling_ms", "COOLING MS" },
-    { "group", "GROUP" },
-    { "priority", "PRIORITY" },
-    { "concurrency", "LIMIT" },
-    { "in_flight", "IN FLIGHT" },
-    { "first_byte_ms", "FIRST MS" },
-    { "totals.requests", "REQUESTS" },
-    { "totals.failures", "FAILURES" },
-    { "base_url", "BASE URL" },
-    { "tls_insecure", "INSECURE" },
-};
-static const struct table_column top_columns[] = {
-    { "request", "REQUEST" },   { "key", "KEY" },
-    { "account", "ACCOUNT" },   { "model", "MODEL" },
-    { "endpoint", "ENDPOINT" }, { "state", "STATE" },
-    { "age_ms", "AGE MS" },     { "first_byte_ms", "FIRST MS" },
-    { "idle_ms", "IDLE MS" },   { "tokens_in", "IN" },
-    { "tokens_out", "OUT" },    { "bytes_out", "BYTES" },
-    { "client", "CLIENT" },
-};
-static const struct table_column usage_columns[] = {
-    { "time", "TIME" },   { "request", "REQUEST" },        { "endpoint", "ENDPOINT" },
-    { "model", "MODEL" }, { "status", "STATUS" },          { "code", "CODE" },
-    { "in", "IN" },       { "cached", "CACHED" },          { "out", "OUT" },
-    { "usage", "USAGE" }, { "first_byte_ms", "FIRST MS" }, { "duration_ms", "MS" },
-};
-static const struct table_column process_columns[] = {
-    { "kind", "PROCESS" },
-    { "worker", "NO" },
-    { "pid", "PID" },
-    { "state", "STATE" },
-    { "generation", "GENERATION" },
-    { "requests", "REQUESTS" },
-    { "unrecorded", "UNRECORDED" },
-    { "beat_age_ms", "BEAT MS" },
-};
-
-#define COUNT(columns) (uint32_t)(sizeof(columns) / sizeof((columns)[0]))
-
-static const struct {
-    const struct table_column *columns;
-    uint32_t count;
-} columns_of[MODEL_KINDS] = {
-    [MODEL_USER] = { user_columns, COUNT(user_columns) },
-    [MODEL_KEY] = { key_columns, COUNT(key_columns) },
-    [MODEL_GROUP] = { group_columns, COUNT(group_columns) },
-    [MODEL_ACCOUNT] = { account_columns, COUNT(account_columns) },
 };
 
 static const char usage_text[] =
@@ -218,8 +128,7 @@ print_list(const struct ctl *ctl, enum model_kind kind, struct str body)
     }
     struct buf text;
     buf_init(&text, ADMIN_ANSWER_BYTES_MAX);
-    return print_made(table_list(body, columns_of[kind].columns, columns_of[kind].count, &text),
-                      &text);
+    return print_made(table_list(body, &columns_of_kind[kind], &text), &text);
 }
 
 static int
@@ -421,8 +330,7 @@ run_status(const struct ctl *ctl)
             json_get(root, STR("processes"), &processes) &&
             buf_printf(&list, "{\"items\":%.*s}", STR_ARG(processes.raw)) == ERR_OK) {
             fputc('\n', stdout);
-            code = print_made(
-                table_list(buf_str(&list), process_columns, COUNT(process_columns), &text), &text);
+            code = print_made(table_list(buf_str(&list), &columns_processes, &text), &text);
         }
         buf_fini(&text);
         buf_fini(&list);
@@ -442,8 +350,7 @@ show_top(const struct ctl *ctl, const char *sort_by, bool clears)
     } else if (code == 0) {
         struct buf text;
         buf_init(&text, ADMIN_ANSWER_BYTES_MAX);
-        enum err err =
-            table_sorted(buf_str(&body), top_columns, COUNT(top_columns), sort_by, &text);
+        enum err err = table_sorted(buf_str(&body), &columns_top, sort_by, &text);
         if (clears) {
             fputs("\033[H\033[2J", stdout);
         }
@@ -494,8 +401,7 @@ run_usage(struct ctl *ctl)
     } else if (code == 0) {
         struct buf text;
         buf_init(&text, ADMIN_ANSWER_BYTES_MAX);
-        code = print_made(table_list(buf_str(&body), usage_columns, COUNT(usage_columns), &text),
-                          &text);
+        code = print_made(table_list(buf_str(&body), &columns_usage, &text), &text);
     }
     buf_fini(&body);
     return code;

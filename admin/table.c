@@ -68,7 +68,13 @@ cell_of(struct json_value value, struct arena *arena)
     }
     for (size_t i = 0; i < copy.len; i++) {
         unsigned char c = (unsigned char)copy.data[i];
-        bytes[i] = (c < 0x20 || c == 0x7f) ? '?' : (char)c;
+        unsigned char next = i + 1 < copy.len ? (unsigned char)copy.data[i + 1] : 0;
+        /* U+0080 to U+009F too: to some terminals U+009B is an escape by itself. */
+        bool is_c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;
+        bytes[i] = (c < 0x20 || c == 0x7f || is_c1) ? '?' : (char)c;
+        if (is_c1) {
+            bytes[++i] = ' ';
+        }
     }
     return (struct cell){ copy.len == 0 ? STR("-") : str_make(bytes, copy.len), false };
 }
@@ -158,16 +164,18 @@ put_rows(const struct rows *rows, struct buf *out)
 }
 
 enum err
-table_sorted(struct str json, const struct table_column *columns, uint32_t count,
-             const char *sort_by, struct buf *out)
+table_sorted(struct str json, const struct table_columns *columns, const char *sort_by,
+             struct buf *out)
 {
     struct json_value root;
     struct json_value items;
-    if (count > TABLE_COLUMNS_MAX || json_read(json, &root, NULL) != ERR_OK ||
+    if (columns->count > TABLE_COLUMNS_MAX || json_read(json, &root, NULL) != ERR_OK ||
         !json_get(root, STR("items"), &items) || items.kind != JSON_ARRAY) {
         return ERR_BAD;
     }
-    struct rows rows = { .columns = columns, .column_count = count, .sort_by = sort_by };
+    struct rows rows = { .columns = columns->items,
+                         .column_count = columns->count,
+                         .sort_by = sort_by };
     arena_init(&rows.arena, CELLS_BYTES_MAX);
     rows.items = calloc(TABLE_ROWS_MAX, sizeof(struct row *));
     enum err err = rows.items == NULL ? ERR_FULL : json_scan_array(items, on_item, &rows);
@@ -186,9 +194,9 @@ table_sorted(struct str json, const struct table_column *columns, uint32_t count
 }
 
 enum err
-table_list(struct str json, const struct table_column *columns, uint32_t count, struct buf *out)
+table_list(struct str json, const struct table_columns *columns, struct buf *out)
 {
-    return table_sorted(json, columns, count, NULL, out);
+    return table_sorted(json, columns, NULL, out);
 }
 
 /* --- one object --- */

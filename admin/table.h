@@ -22,13 +22,18 @@ struct table_column {
     const char *title;
 };
 
+struct table_columns {
+    const struct table_column *items;
+    uint32_t count; /* TABLE_COLUMNS_MAX at most */
+};
+
 /* {"items":[{...}]} as a table; "(none)" when empty. ERR_BAD: not that. */
-MUST_CHECK enum err table_list(struct str json, const struct table_column *columns, uint32_t count,
-                               struct buf *out);
+MUST_CHECK enum err
+table_list(struct str json, const struct table_columns *columns, struct buf *out);
 
 /* Orders the items by one member's number, largest first, while printing. NULL = as they come. */
-MUST_CHECK enum err table_sorted(struct str json, const struct table_column *columns,
-                                 uint32_t count, const char *sort_by, struct buf *out);
+MUST_CHECK enum err table_sorted(struct str json, const struct table_columns *columns,
+                                 const char *sort_by, struct buf *out);
 
 /* One object: every member that is no object or array, then those of its objects, indented. */
 MUST_CHECK enum err table_object(struct str json, struct buf *out);

@@ -1,0 +1,95 @@
+#include "admin/columns.h"
+
+static const struct table_column user_columns[] = {
+    { "name", "NAME" },
+    { "disabled", "DISABLED" },
+    { "concurrency", "LIMIT" },
+    { "in_flight", "IN FLIGHT" },
+    { "waiting", "WAITING" },
+    { "rpm", "RPM" },
+    { "totals.requests", "REQUESTS" },
+    { "totals.tokens_in", "TOKENS IN" },
+    { "totals.tokens_out", "TOKENS OUT" },
+    { "note", "NOTE" },
+};
+static const struct table_column key_columns[] = {
+    { "name", "NAME" },
+    { "prefix", "KEY" },
+    { "user", "USER" },
+    { "group", "GROUP" },
+    { "disabled", "DISABLED" },
+    { "expires", "EXPIRES" },
+    { "concurrency", "LIMIT" },
+    { "in_flight", "IN FLIGHT" },
+    { "rpm", "RPM" },
+    { "quota_tokens", "QUOTA" },
+    { "totals.requests", "REQUESTS" },
+    { "totals.tokens_in", "TOKENS IN" },
+    { "totals.tokens_out", "TOKENS OUT" },
+};
+static const struct table_column group_columns[] = {
+    { "name", "NAME" },
+    { "disabled", "DISABLED" },
+    { "models", "MODELS" },
+    { "concurrency", "LIMIT" },
+    { "in_flight", "IN FLIGHT" },
+    { "waiting", "WAITING" },
+    { "totals.requests", "REQUESTS" },
+    { "note", "NOTE" },
+};
+static const struct table_column account_columns[] = {
+    { "name", "NAME" },
+    { "platform", "PLATFORM" },
+    { "state", "STATE" },
+    { "why", "WHY" },
+    { "cooling_ms", "COOLING MS" },
+    { "group", "GROUP" },
+    { "priority", "PRIORITY" },
+    { "concurrency", "LIMIT" },
+    { "in_flight", "IN FLIGHT" },
+    { "first_byte_ms", "FIRST MS" },
+    { "totals.requests", "REQUESTS" },
+    { "totals.failures", "FAILURES" },
+    { "base_url", "BASE URL" },
+    { "tls_insecure", "INSECURE" },
+};
+static const struct table_column top_columns[] = {
+    { "request", "REQUEST" },   { "key", "KEY" },
+    { "account", "ACCOUNT" },   { "model", "MODEL" },
+    { "endpoint", "ENDPOINT" }, { "state", "STATE" },
+    { "age_ms", "AGE MS" },     { "first_byte_ms", "FIRST MS" },
+    { "idle_ms", "IDLE MS" },   { "tokens_in", "IN" },
+    { "tokens_out", "OUT" },    { "bytes_out", "BYTES" },
+    { "client", "CLIENT" },
+};
+static const struct table_column usage_columns[] = {
+    { "time", "TIME" },   { "request", "REQUEST" },        { "endpoint", "ENDPOINT" },
+    { "model", "MODEL" }, { "status", "STATUS" },          { "code", "CODE" },
+    { "in", "IN" },       { "cached", "CACHED" },          { "out", "OUT" },
+    { "usage", "USAGE" }, { "first_byte_ms", "FIRST MS" }, { "duration_ms", "MS" },
+};
+static const struct table_column process_columns[] = {
+    { "kind", "PROCESS" },
+    { "worker", "NO" },
+    { "pid", "PID" },
+    { "state", "STATE" },
+    { "generation", "GENERATION" },
+    { "requests", "REQUESTS" },
+    { "unrecorded", "UNRECORDED" },
+    { "beat_age_ms", "BEAT MS" },
+};
+
+#define COLUMNS(list)                          \
+    {                                          \
+        list, sizeof(list) / sizeof((list)[0]) \
+    }
+
+const struct table_columns columns_of_kind[MODEL_KINDS] = {
+    [MODEL_USER] = COLUMNS(user_columns),
+    [MODEL_KEY] = COLUMNS(key_columns),
+    [MODEL_GROUP] = COLUMNS(group_columns),
+    [MODEL_ACCOUNT] = COLUMNS(account_columns),
+};
+const struct table_columns columns_top = COLUMNS(top_columns);
+const struct table_columns columns_usage = COLUMNS(usage_columns);
+const struct table_columns columns_processes = COLUMNS(process_columns);

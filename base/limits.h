@@ -42,7 +42,7 @@
 #define SERVER_OUT_BYTES 65536u   /* a turn's answer bytes before they are sent */
 #define LINGER_BYTES_MAX (2u * 1024 * 1024) /* read and dropped after a refusal */
 #define LINGER_MS_MAX 1000u       /* for how long */
-#define BODY_TURN_BYTES_MAX 1048576u /* read for one body in one turn: others come in between */
+#define BODY_TURN_BYTES_MAX 1048576u /* read or expanded for one body in one turn */
 #define BODY_POOLED_BYTES_MAX 65536u /* blocks up to here are kept for the next body */
 #define BODY_KEPT_BLOCKS_MAX 64u  /* of each size class */
 
@@ -90,7 +90,7 @@
 #define TLS_SESSIONS_MAX 1024u
 #define TLS_SESSION_BYTES_MAX 4096u /* measured: 729 B (EC) to about 2 KB with real leaf certs */
 #define TLS_ROOTS_BYTES_MAX (4u * 1024 * 1024) /* a CA file; Debian's bundle has 220 KB */
-#define TLS_TICKETS_MAX 64u /* TLS 1.3 tickets of one connection; servers send one to four */
+#define TLS_MESSAGES_MAX 256u /* without data on one connection; servers send one to four tickets */
 #define NAME_HOST_BYTES 256u          /* 253 characters is the longest name there is */
 #define NAME_WHY_BYTES 96u            /* a resolver's reason */
 #define NAME_WANTS 4u                 /* names one slot may ask for at once; more wait their turn */

@@ -341,7 +341,7 @@ caller_run(struct caller *caller)
     CHECK(!caller->is_running);
     CHECK(caller->server->rest_owner == NULL);
     caller->is_running = true;
-    caller->turn_bytes_in = caller->conn.bytes_in;
+    caller->turn_bytes = 0;
     run_output(caller);
     while (!caller->conn.is_dead && intake_step(caller)) {
         continue;

@@ -61,7 +61,7 @@ struct caller {
     size_t tail_sent;
     struct parser_error bad; /* found while the owner called; status 0 = none */
     uint64_t answer_left;    /* HEADING_LENGTH: bytes still to be written */
-    uint64_t turn_bytes_in;  /* conn.bytes_in when this turn began */
+    uint64_t turn_bytes;     /* of the body, read or expanded in this turn */
     uint64_t skip_bytes;     /* an unread body that lies whole in the input */
     size_t scanned;          /* parser_head_end's */
     uint32_t linger_bytes;

@@ -214,6 +214,7 @@ take_input(struct caller *caller, struct str bytes)
 {
     size_t used = 0;
     size_t room = 0;
+    size_t before = caller->upload.body.len;
     char *place = upload_place(&caller->upload, &room);
     if (place != NULL) {
         used = bytes.len < room ? bytes.len : room;
@@ -223,6 +224,7 @@ take_input(struct caller *caller, struct str bytes)
                ERR_OK) {
         return;
     }
+    caller->turn_bytes += caller->upload.body.len - before;
     intake_consume(caller, used);
 }
 
@@ -237,6 +239,7 @@ read_body(struct caller *caller)
         room = room < BODY_TURN_BYTES_MAX ? room : BODY_TURN_BYTES_MAX;
         err = conn_read(&caller->conn, place, room, &got);
         upload_placed(&caller->upload, got);
+        caller->turn_bytes += got;
     } else {
         err = read_more(caller);
     }
@@ -270,18 +273,18 @@ step_body(struct caller *caller)
         return true;
     }
     struct str bytes = intake_bytes(caller);
-    if (bytes.len > 0) {
-        take_input(caller, bytes);
-        return true;
-    }
-    if (!caller->conn.can_read) {
+    if (bytes.len == 0 && !caller->conn.can_read) {
         return false;
     }
-    if (caller->conn.bytes_in - caller->turn_bytes_in >= BODY_TURN_BYTES_MAX) {
+    if (caller->turn_bytes >= BODY_TURN_BYTES_MAX) {
         conn_again(&caller->conn);
         return false;
     }
-    read_body(caller);
+    if (bytes.len > 0) {
+        take_input(caller, bytes);
+    } else {
+        read_body(caller);
+    }
     return true;
 }
 

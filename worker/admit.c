@@ -258,7 +258,10 @@ wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
     uint32_t wait_ms =
         relay->waits_at == RELAY_GATES ? conf->queue_account_ms : conf->queue_user_ms;
     loop_timer_set(worker->loop, &relay->deadline, loop_now_ms(worker->loop) + wait_ms);
-    gate_wait(&worker->gates, gate, &relay->waiter);
+    /* True: the second try, after publishing, took it at once. */
+    if (gate_wait(&worker->gates, gate, &relay->waiter)) {
+        on_turn(&relay->waiter);
+    }
 }
 
 void

@@ -273,7 +273,9 @@ note_failure(struct relay *relay, const struct retry_decision *decision, enum ex
     counter_add(worker->segment, worker->slot, COUNTER_UPSTREAM_FAILURES, 1);
     log_attempt(relay, decision, why);
     if (decision->blame == RETRY_NO_BLAME) {
-        health_abandon(worker->segment, account->index, loop_now_ms(worker->loop));
+        if (relay->choice.is_probe) {
+            health_abandon(worker->segment, account->index, loop_now_ms(worker->loop));
+        }
     } else {
         health_failure(worker->segment, worker->slot, account->index,
                        reason_of(relay, decision, phase), (uint64_t)relay->retry_after_s * 1000,
@@ -367,8 +369,10 @@ judge_error(struct relay *relay)
         go_on(relay);
         return;
     }
-    health_abandon(relay->worker->segment, relay->choice.account->account.index,
-                   loop_now_ms(relay->worker->loop));
+    if (relay->choice.is_probe) {
+        health_abandon(relay->worker->segment, relay->choice.account->account.index,
+                       loop_now_ms(relay->worker->loop));
+    }
     if (stream->is_begun || relay->request == NULL) {
         stream_break(relay, stream->status, "upstream_rejected", str_make(cleaned, length));
         return;

@@ -113,7 +113,7 @@ void
 relay_abort(struct relay *relay)
 {
     exchange_stop(&relay->exchange);
-    if (relay->has_choice) {
+    if (relay->has_choice && relay->choice.is_probe) {
         health_abandon(relay->worker->segment, relay->choice.account->account.index,
                        loop_now_ms(relay->worker->loop));
     }

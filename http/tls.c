@@ -47,18 +47,18 @@ struct tls_config {
 struct tls {
     mbedtls_ssl_context ssl;
     struct ahead ahead;
-    int fd;       /* during a call */
-    bool is_over; /* the handshake is done */
+    int fd;          /* during a call */
+    bool is_over;    /* the handshake is done */
+    bool is_blocked; /* the descriptor would have blocked in this call of the library */
     bool has_seen_certificate;
-    uint32_t tickets; /* of TLS 1.3, after the handshake */
+    bool has_ticket;   /* 1.3: one has arrived */
+    uint32_t messages; /* of the protocol itself after the handshake: tickets and the like */
     bool is_self_signed;
     struct sni host;
     size_t write_pending; /* plain bytes of a record that is not sent whole */
     enum err read_err;    /* told by the next read, after the bytes before it */
     char why[TLS_WHY_BYTES];
 };
-
-/* --- roots --- */
 
 static enum err
 tls_roots_parse(const char *file, struct arena *arena, struct tls_roots *roots,
@@ -88,13 +88,12 @@ enum err
 tls_roots_load(const char *file, struct tls_roots **out, char why[TLS_WHY_BYTES])
 {
     *out = NULL;
-    why[0] = '\0';
+    snprintf(why, TLS_WHY_BYTES, "no memory for certificates");
     if (file == NULL || file[0] == '\0') {
         file = "/etc/ssl/certs/ca-certificates.crt";
     }
     struct tls_roots *roots = calloc(1, sizeof(*roots));
     if (roots == NULL) {
-        snprintf(why, TLS_WHY_BYTES, "%s: no memory", file);
         return ERR_IO;
     }
     mbedtls_x509_crt_init(&roots->chain);
@@ -124,8 +123,6 @@ tls_roots_count(const struct tls_roots *roots)
 {
     return roots->count;
 }
-
-/* --- configuration --- */
 
 static int
 tls_random(void *context, unsigned char *out, size_t bytes)
@@ -160,6 +157,12 @@ static const uint16_t tls_groups[] = { MBEDTLS_SSL_IANA_TLS_GROUP_X25519,
                                        MBEDTLS_SSL_IANA_TLS_GROUP_SECP384R1,
                                        MBEDTLS_SSL_IANA_TLS_GROUP_NONE };
 
+static bool
+tls_library_init(void)
+{
+    return psa_crypto_init() == PSA_SUCCESS;
+}
+
 static void
 tls_conf_versions(mbedtls_ssl_config *conf, uint32_t version_max)
 {
@@ -176,6 +179,7 @@ tls_conf_versions(mbedtls_ssl_config *conf, uint32_t version_max)
 static const mbedtls_ecp_group_id tls_groups[] = { MBEDTLS_ECP_DP_CURVE25519,
                                                    MBEDTLS_ECP_DP_SECP256R1,
                                                    MBEDTLS_ECP_DP_SECP384R1, MBEDTLS_ECP_DP_NONE };
+#define tls_library_init() true
 
 static void
 tls_conf_versions(mbedtls_ssl_config *conf, uint32_t version_max)
@@ -196,14 +200,9 @@ tls_config_make(const struct tls_config_want *want, struct tls_config **out)
         return ERR_IO;
     }
     mbedtls_ssl_config_init(&config->conf);
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000
-    if (psa_crypto_init() != PSA_SUCCESS) {
-        tls_config_free(config);
-        return ERR_IO;
-    }
-#endif
     mbedtls_ssl_config *conf = &config->conf;
-    if (mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+    if (!tls_library_init() ||
+        mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
                                     MBEDTLS_SSL_PRESET_DEFAULT) != 0 ||
         mbedtls_ssl_conf_alpn_protocols(conf, tls_alpn) != 0) {
         tls_config_free(config);
@@ -217,11 +216,7 @@ tls_config_make(const struct tls_config_want *want, struct tls_config **out)
                                                       : MBEDTLS_SSL_VERIFY_REQUIRED);
     if (want->roots != NULL) {
         /* The library's signature lacks a const; it only reads the chain. */
-        union {
-            const mbedtls_x509_crt *in;
-            mbedtls_x509_crt *out;
-        } chain = { .in = &want->roots->chain };
-        mbedtls_ssl_conf_ca_chain(conf, chain.out, NULL);
+        mbedtls_ssl_conf_ca_chain(conf, (mbedtls_x509_crt *)(uintptr_t)&want->roots->chain, NULL);
     }
     *out = config;
     return ERR_OK;
@@ -236,8 +231,6 @@ tls_config_free(struct tls_config *config)
     }
 }
 
-/* --- between the library and the descriptor --- */
-
 static int
 tls_bio_recv(void *context, unsigned char *to, size_t bytes)
 {
@@ -247,6 +240,7 @@ tls_bio_recv(void *context, unsigned char *to, size_t bytes)
     if (err == ERR_OK) {
         return (int)got;
     }
+    tls->is_blocked = err == ERR_AGAIN;
     return err == ERR_AGAIN ? MBEDTLS_ERR_SSL_WANT_READ
            : err == ERR_EOF ? MBEDTLS_ERR_SSL_CONN_EOF
                             : MBEDTLS_ERR_NET_CONN_RESET;
@@ -261,6 +255,7 @@ tls_bio_send(void *context, const unsigned char *from, size_t bytes)
     if (err == ERR_OK) {
         return (int)sent;
     }
+    tls->is_blocked = err == ERR_AGAIN;
     return err == ERR_AGAIN ? MBEDTLS_ERR_SSL_WANT_WRITE : MBEDTLS_ERR_NET_CONN_RESET;
 }
 
@@ -271,7 +266,13 @@ tls_enter(struct tls *tls, int fd)
     tls->fd = fd;
 }
 
-/* --- one connection --- */
+/* It says so also after a message that is no data, with more bytes at hand (a ticket of TLS 1.3):
+ * only together with is_blocked does it mean that an event will come. */
+static bool
+tls_wants_more(int result)
+{
+    return result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE;
+}
 
 static int
 tls_on_certificate(void *context, mbedtls_x509_crt *certificate, int depth, uint32_t *flags)
@@ -327,10 +328,8 @@ tls_make(struct tls_config *config, struct str host, struct str session, struct 
     mbedtls_ssl_init(&tls->ssl);
     ahead_init(&tls->ahead);
     tls->fd = -1;
-    enum err err = ERR_IO;
-    if (mbedtls_ssl_setup(&tls->ssl, &config->conf) == 0) {
-        err = tls_set_host(tls, host);
-    }
+    bool is_set_up = mbedtls_ssl_setup(&tls->ssl, &config->conf) == 0;
+    enum err err = is_set_up ? tls_set_host(tls, host) : ERR_IO;
     if (err != ERR_OK) {
         tls_free(tls);
         return err;
@@ -352,11 +351,10 @@ tls_free(struct tls *tls)
     }
 }
 
-/* --- handshake --- */
-
 static void
 tls_explain(struct tls *tls, int result)
 {
+    const char *text;
     switch (result) {
     case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
         flaw_certificate(mbedtls_ssl_get_verify_result(&tls->ssl), tls->is_self_signed, tls->why,
@@ -367,21 +365,23 @@ tls_explain(struct tls *tls, int result)
         return;
     case MBEDTLS_ERR_SSL_CONN_EOF:
     case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY:
-        snprintf(tls->why, sizeof(tls->why), "connection closed in the handshake");
-        return;
+        text = "connection closed in the handshake";
+        break;
     case MBEDTLS_ERR_NET_CONN_RESET:
-        snprintf(tls->why, sizeof(tls->why), "connection reset in the handshake");
-        return;
+        text = "connection reset in the handshake";
+        break;
     case TLS_ERR_VERSION:
-        snprintf(tls->why, sizeof(tls->why), "protocol version: the server has no TLS 1.2");
-        return;
+        text = "protocol version: the server has no TLS 1.2";
+        break;
     case MBEDTLS_ERR_SSL_INVALID_RECORD:
-        snprintf(tls->why, sizeof(tls->why), "the server does not speak TLS on this port");
-        return;
+        text = "the server does not speak TLS on this port";
+        break;
     default:
         snprintf(tls->why, sizeof(tls->why), "handshake failed: library error -0x%04x",
                  (unsigned)-result);
+        return;
     }
+    snprintf(tls->why, sizeof(tls->why), "%s", text);
 }
 
 /* ERR_OK: one step on. The step before a certificate tells that the handshake is a full one. */
@@ -391,9 +391,10 @@ tls_step_once(struct tls *tls)
     if (tls->ssl.MBEDTLS_PRIVATE(state) == MBEDTLS_SSL_SERVER_CERTIFICATE) {
         tls->has_seen_certificate = true;
     }
+    tls->is_blocked = false;
     int result = mbedtls_ssl_handshake_step(&tls->ssl);
-    if (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE) {
-        return ERR_AGAIN;
+    if (tls_wants_more(result)) {
+        return tls->is_blocked ? ERR_AGAIN : ERR_OK;
     }
     if (result != 0) {
         tls_explain(tls, result);
@@ -437,16 +438,18 @@ tls_was_resumed(const struct tls *tls)
     return tls->is_over && !tls->has_seen_certificate;
 }
 
+/* No other version than these two is ever agreed on. */
+static bool
+tls_is_13(const struct tls *tls)
+{
+    return strcmp(mbedtls_ssl_get_version(&tls->ssl), "TLSv1.3") == 0;
+}
+
 const char *
 tls_version_text(const struct tls *tls)
 {
-    const char *text = mbedtls_ssl_get_version(&tls->ssl);
-    return strcmp(text, "TLSv1.2") == 0   ? "TLS 1.2"
-           : strcmp(text, "TLSv1.3") == 0 ? "TLS 1.3"
-                                          : text;
+    return tls_is_13(tls) ? "TLS 1.3" : "TLS 1.2";
 }
-
-/* --- bytes --- */
 
 static enum err
 tls_read_error(struct tls *tls, int result)
@@ -468,19 +471,23 @@ tls_read_error(struct tls *tls, int result)
 static enum err
 tls_read_once(struct tls *tls, uint8_t *to, size_t bytes, size_t *got)
 {
+    tls->is_blocked = false;
     int result = mbedtls_ssl_read(&tls->ssl, to, bytes);
 #ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
     if (result == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
-        /* Each costs key derivations: a peer that sends nothing else is not a server. */
-        return ++tls->tickets <= TLS_TICKETS_MAX ? ERR_OK : ERR_GONE;
+        tls->has_ticket = true;
+        return ERR_OK;
     }
 #endif
     if (result > 0) {
         *got += (size_t)result;
         return ERR_OK;
     }
-    if (result == MBEDTLS_ERR_SSL_WANT_READ || result == MBEDTLS_ERR_SSL_WANT_WRITE) {
+    if (tls_wants_more(result) && tls->is_blocked) {
         return ERR_AGAIN;
+    }
+    if (tls_wants_more(result) && ++tls->messages <= TLS_MESSAGES_MAX) {
+        return ERR_OK;
     }
     return tls_read_error(tls, result);
 }
@@ -496,9 +503,7 @@ tls_read(struct tls *tls, int fd, void *to, size_t bytes, size_t *out_got)
     tls_enter(tls, fd);
     enum err err = ERR_OK;
     while (err == ERR_OK && *out_got < bytes) {
-        size_t got = 0;
-        err = tls_read_once(tls, (uint8_t *)to + *out_got, bytes - *out_got, &got);
-        *out_got += got;
+        err = tls_read_once(tls, (uint8_t *)to + *out_got, bytes - *out_got, out_got);
     }
     if (ahead_leave(&tls->ahead) != ERR_OK) {
         err = ERR_IO;
@@ -580,8 +585,7 @@ enum err
 tls_session_save(struct tls *tls, uint8_t out[TLS_SESSION_BYTES_MAX], size_t *out_bytes)
 {
     *out_bytes = 0;
-    if (!tls->is_over ||
-        (tls->tickets == 0 && strcmp(mbedtls_ssl_get_version(&tls->ssl), "TLSv1.3") == 0)) {
+    if (!tls->is_over || (!tls->has_ticket && tls_is_13(tls))) {
         return ERR_AGAIN;
     }
     mbedtls_ssl_session session;

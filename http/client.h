@@ -24,8 +24,8 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/str.h"
-#include "http/harvest.h"
 #include "http/conn.h"
+#include "http/harvest.h"
 #include "http/parser.h"
 #include "http/tls.h"
 
@@ -35,14 +35,14 @@ struct client;
 #define CLIENT_READ_BYTES 65536u /* the scratch buffer: one read of an answer */
 
 /* X(name, text) */
-#define CLIENT_STATE_ROWS(X)                                                                       \
-    X(CONNECT, "connecting")                                                                       \
-    X(PROXY, "asking the proxy")                                                                   \
-    X(TLS, "TLS handshake")                                                                        \
-    X(READY, "ready")                                                                              \
-    X(SEND, "sending the request")                                                                 \
-    X(HEAD, "waiting for the answer")                                                              \
-    X(BODY, "reading the answer")                                                                  \
+#define CLIENT_STATE_ROWS(X)          \
+    X(CONNECT, "connecting")          \
+    X(PROXY, "asking the proxy")      \
+    X(TLS, "TLS handshake")           \
+    X(READY, "ready")                 \
+    X(SEND, "sending the request")    \
+    X(HEAD, "waiting for the answer") \
+    X(BODY, "reading the answer")     \
     X(CLOSED, "closed")
 
 enum client_state {
@@ -59,8 +59,8 @@ struct client_hooks {
     /* Body bytes in order, unframed. `bytes` is valid during the call only. What one read brought
      * (at most CLIENT_READ_BYTES) is handed over also when client_pause is called meanwhile. */
     void (*on_body)(struct client *client, struct str bytes);
-    /* All bytes that one turn's reads brought were handed over: the place to flush to the other side.
-     * Not called behind on_end. */
+    /* All bytes that one turn's reads brought were handed over: the place to flush to the other
+     * side. Not called behind on_end. */
     void (*on_turn)(struct client *client);
     /* The answer is whole. can_keep: the connection may serve another request (client_send may be
      * called here); else it is closed already. */
@@ -83,20 +83,20 @@ struct client_proxy {
 };
 
 struct client {
-    struct conn conn;          /* conn.tls is there from the TLS handshake on (tls_session_save) */
+    struct conn conn; /* conn.tls is there from the TLS handshake on (tls_session_save) */
     enum client_state state;
     const struct client_hooks *hooks;
-    struct harvest answer;      /* its head: answer.head */
-    uint64_t answer_bytes;     /* of the current answer, on the wire */
-    uint32_t requests;         /* sent over this connection */
+    struct harvest answer; /* its head: answer.head */
+    uint64_t answer_bytes; /* of the current answer, on the wire */
+    uint32_t requests;     /* sent over this connection */
     bool is_paused;
     bool tls_was_resumed;
     char why[CLIENT_WHY_BYTES]; /* for the log and account test: "certificate has expired" */
-    struct client_work *work;  /* private: what is being connected or sent */
-    struct list idle_link;     /* origin.c's, while kept */
+    struct client_work *work;   /* private: what is being connected or sent */
+    struct list idle_link;      /* origin.c's, while kept */
     void *owner;
-    uint64_t origin_key;       /* origin.c's */
-    uint64_t idle_since_ms;    /* origin.c's */
+    uint64_t origin_key;    /* origin.c's */
+    uint64_t idle_since_ms; /* origin.c's */
 };
 
 /*
@@ -106,10 +106,10 @@ struct client {
  * closed; owner, idle_link, origin_key and idle_since_ms are not touched.
  * Not ERR_OK: no hook follows, client->why tells; ERR_REFUSED: the network's word, else our own.
  */
-MUST_CHECK enum err client_open(struct client *client, struct loop *loop,
-                                const struct sockaddr *address, socklen_t address_bytes,
-                                struct tls *tls, const struct client_proxy *proxy,
-                                const struct client_hooks *hooks);
+MUST_CHECK enum err
+client_open(struct client *client, struct loop *loop, const struct sockaddr *address,
+            socklen_t address_bytes, struct tls *tls, const struct client_proxy *proxy,
+            const struct client_hooks *hooks);
 
 /* In READY: sends the pieces in order; they must live until on_head, on_end or on_fail. At most
  * CLIENT_PIECES_MAX. */

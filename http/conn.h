@@ -31,14 +31,14 @@ typedef void (*conn_fn)(struct conn *conn);
 struct conn {
     struct loop_io io;
     struct loop *loop;
-    struct tls *tls;   /* NULL = plain; owned, freed by conn_close */
-    struct buf in;     /* received, not consumed */
-    struct buf out;    /* to be sent */
-    bool can_read;     /* the kernel (or TLS) may have bytes */
+    struct tls *tls; /* NULL = plain; owned, freed by conn_close */
+    struct buf in;   /* received, not consumed */
+    struct buf out;  /* to be sent */
+    bool can_read;   /* the kernel (or TLS) may have bytes */
     bool can_write;
-    bool peer_ended;   /* FIN seen (there may be bytes before it) */
-    bool is_dead;      /* reset, or a read or write failed: nothing more can be sent. Bytes that came
-                        * before a reset can still be read */
+    bool peer_ended; /* FIN seen (there may be bytes before it) */
+    bool is_dead;    /* reset, or a read or write failed: nothing more can be sent. Bytes that came
+                      * before a reset can still be read */
     uint64_t moved_ms; /* last time a byte went either way */
     uint64_t bytes_in; /* since conn_open, on the wire side of TLS's plain text */
     uint64_t bytes_out;
@@ -46,7 +46,8 @@ struct conn {
     struct loop_task again; /* private: conn_again */
 };
 
-/* Takes over fd (nonblocking). ERR_FULL: the loop's table is full; fd is then still the caller's. */
+/* Takes over fd (nonblocking). ERR_FULL: the loop's table is full; fd is then still the caller's.
+ */
 MUST_CHECK enum err conn_open(struct conn *conn, struct loop *loop, int fd, uint32_t in_bytes_max,
                               uint32_t out_bytes_max, conn_fn on_change);
 /* Closes at once and frees the buffers; fine to call twice. No on_change after it. */
@@ -62,9 +63,10 @@ MUST_CHECK enum err conn_read(struct conn *conn, void *to, size_t bytes, size_t 
 /* The same, appended to conn->in; ERR_FULL when its bound is reached. */
 MUST_CHECK enum err conn_fill(struct conn *conn);
 
-/* Sends now, nothing is queued: *out_sent may be less. ERR_AGAIN: nothing was taken. out must be empty. */
-MUST_CHECK enum err conn_sendv(struct conn *conn, const struct iovec *parts, int part_count,
-                               size_t *out_sent);
+/* Sends now, nothing is queued: *out_sent may be less. ERR_AGAIN: nothing was taken. out must be
+ * empty. */
+MUST_CHECK enum err
+conn_sendv(struct conn *conn, const struct iovec *parts, int part_count, size_t *out_sent);
 
 /* Appends to out. ERR_FULL: the reader is too slow for its bound. */
 MUST_CHECK enum err conn_write(struct conn *conn, struct str bytes);

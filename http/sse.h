@@ -1,13 +1,14 @@
 /*
  * sse.h - splits a byte stream into server-sent events without delaying or copying it.
  *
- * Fed with whatever a read brought; calls back at the end of each event with its name, its data (the
- * data lines joined by LF) and where the event ends in the fed bytes. An event that lies whole in one
- * feed is reported as spans of it, without a copy; one that is cut is kept (bounded by
+ * Fed with whatever a read brought; calls back at the end of each event with its name, its data
+ * (the data lines joined by LF) and where the event ends in the fed bytes. An event that lies whole
+ * in one feed is reported as spans of it, without a copy; one that is cut is kept (bounded by
  * SSE_KEPT_BYTES_MAX: a longer one is reported with is_cut and no data, and passes all the same).
  * Line ends LF, CRLF, CR; BOM; comments; as the standard says.
  *
- * Runs in: worker, keeper. Pure but for its kept bytes. A fuzz target: any cut gives the same events.
+ * Runs in: worker, keeper. Pure but for its kept bytes. A fuzz target: any cut gives the same
+ * events.
  */
 #ifndef HTTP_SSE_H
 #define HTTP_SSE_H
@@ -19,22 +20,22 @@
 #include "base/str.h"
 
 struct sse_event {
-    struct str name;  /* "event:" field; empty when there was none */
-    struct str data;  /* joined data lines */
-    bool is_cut;      /* too long to keep: data is empty */
-    bool is_comment;  /* no data and no name: a keep-alive */
-    struct str raw;   /* the event's bytes with its empty line when it lay whole in this feed or was
-                       * kept whole; empty when is_cut */
-    size_t end;       /* offset behind the event in this feed */
+    struct str name; /* "event:" field; empty when there was none */
+    struct str data; /* joined data lines */
+    bool is_cut;     /* too long to keep: data is empty */
+    bool is_comment; /* no data and no name: a keep-alive */
+    struct str raw;  /* the event's bytes with its empty line when it lay whole in this feed or was
+                      * kept whole; empty when is_cut */
+    size_t end;      /* offset behind the event in this feed */
 };
 
 typedef void (*sse_fn)(void *context, const struct sse_event *event);
 
 struct sse {
-    struct buf kept;      /* bytes of an event whose end has not come */
+    struct buf kept; /* bytes of an event whose end has not come */
     bool is_overlong;
-    uint8_t line_state;   /* the splitter's own */
-    bool is_started;      /* past a possible BOM */
+    uint8_t line_state; /* the splitter's own */
+    bool is_started;    /* past a possible BOM */
 };
 
 void sse_init(struct sse *sse);

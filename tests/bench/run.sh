@@ -7,6 +7,7 @@
 #
 #   BENCH_ROUNDS=5  rounds        BENCH_SKIP="counts memory"  parts to leave out
 #   BENCH_OUT=FILE  also keep the raw JSON lines of every run
+#   BENCH_PROFILE=1 also print where the gateway's instructions go
 set -u
 build=${1:-build}
 rounds=${BENCH_ROUNDS:-5}
@@ -16,6 +17,7 @@ pids=
 result=0
 load=$build/bench-load
 fake=$build/fake-provider
+here=$(dirname "$0")
 nginx=$(command -v nginx || echo /usr/sbin/nginx)
 
 cleanup() {
@@ -166,7 +168,7 @@ start_gateway() {
     gateway_port=$port
     gateway_key=sk-bench-0123456789abcdefghijABCDEFGHIJ01
     gateway_ini "$dir/gateway.ini" "$gateway_port" "$dir/gw"
-    "$build/sub2api" -c "$dir/gateway.ini" 2>"$dir/gateway.log" &
+    "$build/sub2api" -c "$dir/gateway.ini" >"$dir/gateway.log" 2>&1 &
     gateway_pid=$!
     pids="$pids $gateway_pid"
     wait_port "$gateway_port" 20 || fail "the gateway does not start: $(tail -n 5 "$dir/gateway.log")"
@@ -311,7 +313,7 @@ start_valgrind() { # TARGET
         $vg "$nginx" -p "$dir" -c "$dir/vg-nginx.conf" 2>>"$dir/nginx.err" &
     else
         gateway_ini "$dir/vg.ini" "$valgrind_port" "$dir/vg"
-        $vg "$build/sub2api" -c "$dir/vg.ini" 2>"$dir/vg.log" &
+        $vg "$build/sub2api" -c "$dir/vg.ini" >"$dir/vg.log" 2>&1 &
     fi
     top_pid=$!
     pids="$pids $top_pid"
@@ -336,26 +338,37 @@ dump() {
 }
 
 # Instructions a unit: the difference of two runs, the second with twice as many units.
-instructions() { # NAME TARGET UNITS-OF-DIFFERENCE FIRST-OPTIONS SECOND-OPTIONS
+instructions() { # NAME TARGET UNITS-OF-DIFFERENCE FIRST-OPTIONS SECOND-OPTIONS SECOND-UNITS
     dump >/dev/null
     # shellcheck disable=SC2086
     "$load" --port "$valgrind_port" --key "$gateway_key" --connections 1 --seconds 120 $4 >/dev/null
-    one=$(dump)
+    dump >"$dir/one"
+    read -r one <"$dir/one"
     # shellcheck disable=SC2086
     "$load" --port "$valgrind_port" --key "$gateway_key" --connections 1 --seconds 120 $5 >/dev/null
-    two=$(dump)
+    dump >"$dir/two" # not in a subshell: it sets last
+    read -r two <"$dir/two"
     awk -v n="$1" -v t="$2" -v a="${one:-0}" -v b="${two:-0}" -v u="$3" \
         'BEGIN { print n, t, (b - a) / u }' >>"$dir/counts.txt"
+    [ -z "${BENCH_PROFILE:-}" ] || [ "$2" = nginx ] || profile "$1" "$6"
+}
+
+# Where the instructions of the last run went, function by function.
+profile() { # NAME UNITS
+    printf '\n%s: own instructions a unit, and share\n' "$1" >>"$dir/profile.txt"
+    awk -f "$here/profile.awk" "$last" | sort -rn | head -n 40 |
+        awk -v u="$2" '{ $1 = sprintf("%8.0f", $1 / u); print }' >>"$dir/profile.txt"
 }
 
 count_instructions() {
     for target in nginx gateway; do
         start_valgrind $target || fail "$target does not run under valgrind: $(tail -n 3 "$dir/vg.log")"
-        instructions instr_small $target 300 "--requests 300 --body 2048" "--requests 600 --body 2048"
+        instructions instr_small $target 300 "--requests 300 --body 2048" \
+            "--requests 600 --body 2048" 600
         instructions instr_large $target 50 "--requests 50 --body 200000" \
-            "--requests 100 --body 200000"
+            "--requests 100 --body 200000" 100
         instructions instr_chunk $target 1000 "--requests 10 --stream --model fake-n50-gap4" \
-            "--requests 10 --stream --model fake-n150-gap4"
+            "--requests 10 --stream --model fake-n150-gap4" 1500
         kill "$top_pid"
         wait "$top_pid" 2>/dev/null
     done
@@ -371,7 +384,7 @@ count_calls() {
 
 table() {
     touch "$dir/counts.txt"
-    awk -v rounds="$rounds" -f "$(dirname "$0")/table.awk" "$dir/rounds.txt" "$dir/counts.txt"
+    awk -v rounds="$rounds" -f "$here/table.awk" "$dir/rounds.txt" "$dir/counts.txt"
 }
 
 [ -x "$load" ] && [ -x "$fake" ] && [ -x "$build/sub2api" ] || fail "build first: make programs bench-load"
@@ -387,4 +400,5 @@ if ! skips counts; then
         say "no valgrind: no instructions counted" >&2
 fi
 table || result=1
+[ ! -s "$dir/profile.txt" ] || cat "$dir/profile.txt"
 exit $result

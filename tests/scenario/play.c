@@ -132,8 +132,9 @@ play_fail(const char *file, int line, const char *format, ...)
             *p = ' ';
         }
     }
-    strcat(text, "\n");
-    report(text, strlen(text));
+    size_t len = strlen(text);
+    text[len++] = '\n'; /* vsnprintf was given one byte less than there is. */
+    report(text, len);
 }
 
 void

@@ -7,6 +7,7 @@
 #include "admin/objects.h"
 #include "admin/recorder.h"
 #include "admin/trial.h"
+#include "admin/wish.h"
 #include "base/check.h"
 #include "base/jsonw.h"
 #include "base/limits.h"
@@ -72,17 +73,6 @@ is_allowed(struct server_request *request)
 
 /* --- routing --- */
 
-static void
-wish(struct server_request *request, char what)
-{
-    struct recorder *recorder = server_context(request);
-    if (write(recorder->heritage->master_fd, &what, 1) != 1) {
-        api_error(request, 503, "unavailable", "The master does not listen");
-        return;
-    }
-    api_answer(request, 202, STR("{\"ok\":true}"));
-}
-
 /* /v1/accounts[/NAME[/VERB]] and the like. False: no such resource. */
 static bool
 route_objects(struct server_request *request, struct str noun, struct str name, struct str verb)
@@ -110,9 +100,9 @@ route_rest(struct server_request *request, struct str first, struct str second, 
     } else if (is_post && str_equal(first, STR("requests")) && str_equal(third, STR("kill"))) {
         live_kill(request, second);
     } else if (is_post && str_equal(first, STR("reload"))) {
-        wish(request, HERITAGE_WISH_RELOAD);
+        wish_reload(request);
     } else if (is_post && str_equal(first, STR("stop"))) {
-        wish(request, HERITAGE_WISH_STOP);
+        wish_stop(request);
     } else {
         return false;
     }
@@ -151,8 +141,9 @@ on_head(struct server_request *request)
 static void
 on_gone(struct server_request *request, bool is_half)
 {
-    if (!is_half && request->owner != NULL) {
-        trial_gone(request);
+    const struct api_owner *owner = request->owner;
+    if (!is_half && owner != NULL) {
+        owner->on_gone(request);
     }
 }
 

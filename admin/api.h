@@ -32,6 +32,12 @@
 struct recorder;
 struct server_request;
 
+/* First member of what waits with a request (request->owner): who hears that the admin hung up. It
+ * must end the request. */
+struct api_owner {
+    void (*on_gone)(struct server_request *request);
+};
+
 /* Starts serving on heritage->admin_fd. */
 MUST_CHECK enum err api_open(struct recorder *recorder);
 

@@ -14,6 +14,7 @@
 
 /* One test under way. Lives in its request's arena. */
 struct trial {
+    struct api_owner owner;
     struct list link;
     struct server_request *request;
     struct recorder *recorder;
@@ -39,6 +40,17 @@ on_deadline(struct loop_timer *timer)
     api_error(request, 504, "timeout", "The keeper did not finish the test in time");
 }
 
+/* The admin hung up. */
+static void
+on_gone(struct server_request *request)
+{
+    struct trial *trial = request->owner;
+    CHECK(trial != NULL && trial->request == request);
+    job_cancel(trial->recorder->segment, trial->job);
+    end_trial(trial);
+    server_end(request, false);
+}
+
 void
 trial_start(struct recorder *recorder, struct server_request *request, uint64_t account_id,
             struct str options)
@@ -57,6 +69,7 @@ trial_start(struct recorder *recorder, struct server_request *request, uint64_t 
                   err == ERR_BAD ? "The options are too long" : "Too many tests are under way");
         return;
     }
+    trial->owner.on_gone = on_gone;
     trial->request = request;
     trial->recorder = recorder;
     trial->deadline.on_due = on_deadline;
@@ -80,16 +93,6 @@ trial_look(struct recorder *recorder)
         }
     }
     job_tidy(recorder->segment);
-}
-
-void
-trial_gone(struct server_request *request)
-{
-    struct trial *trial = request->owner;
-    CHECK(trial != NULL && trial->request == request);
-    job_cancel(trial->recorder->segment, trial->job);
-    end_trial(trial);
-    server_end(request, false);
 }
 
 void

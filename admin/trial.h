@@ -24,9 +24,6 @@ void trial_start(struct recorder *recorder, struct server_request *request, uint
 /* Some job may be done: answers who waits for it. */
 void trial_look(struct recorder *recorder);
 
-/* The admin hung up. */
-void trial_gone(struct server_request *request);
-
 /* At the recorder's start: what the last recorder had asked for is dropped. */
 void trial_reborn(struct recorder *recorder);
 

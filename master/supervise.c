@@ -248,6 +248,7 @@ reload(struct supervise *supervise)
         log_text(&line, "why", why);
         log_text(&line, "still", "the old configuration");
         log_end(&line);
+        version_set_reload(&supervise->ground.segment, why);
         notify_ready();
         notify_status(why);
         return;
@@ -262,6 +263,7 @@ reload(struct supervise *supervise)
     retire_generation(supervise, old);
     log_event(LOG_INFO, "reload", "state=done generation=%u workers=%u",
               supervise->ground.generation, supervise->ground.worker_count);
+    version_set_reload(&supervise->ground.segment, "");
     notify_ready();
     notify_status("serving");
 }

@@ -486,10 +486,14 @@ has_secret_prefix(struct str word, const struct shape *shape)
 static bool
 is_host(struct str word, const struct shape *shape)
 {
-    static const char *const ends[] = { "com", "net",  "org",  "io", "ai",     "cn",       "dev",
-                                        "app", "top",  "xyz",  "co", "cloud",  "info",     "local",
-                                        "me",  "tech", "site", "cc", "pro",    "internal", "vip",
-                                        "uk",  "de",   "jp",   "hk", "online", "lan",      "svc" };
+    static const char *const ends[] = {
+        "com",       "net",      "org",   "io",      "ai",    "cn",   "dev",   "app",     "top",
+        "xyz",       "co",       "cloud", "info",    "local", "me",   "tech",  "site",    "cc",
+        "pro",       "internal", "vip",   "uk",      "de",    "jp",   "hk",    "online",  "lan",
+        "svc",       "eu",       "us",    "ru",      "fr",    "in",   "store", "run",     "gg",
+        "sh",        "to",       "tv",    "ws",      "link",  "club", "fun",   "live",    "shop",
+        "localhost", "example",  "test",  "invalid", "arpa",  "home", "corp",  "intranet"
+    };
     if (shape->dots == 0 || shape->others > 0) {
         return false;
     }

@@ -6,6 +6,8 @@
  */
 #include "shm/version.h"
 
+#include <string.h>
+
 #include <stddef.h>
 
 #include "base/check.h"
@@ -78,4 +80,30 @@ version_why_not_ready(const struct segment *segment)
         return "store_not_writable";
     }
     return version_usable_accounts(segment) == 0 ? "no_account" : NULL;
+}
+
+void
+version_set_reload(struct segment *segment, const char *why)
+{
+    struct version_words *words = segment->version;
+    guard_write_begin(&words->reload_guard);
+    size_t length = strnlen(why, VERSION_WHY_BYTES - 1);
+    memcpy(words->reload_why, why, length);
+    words->reload_why[length] = '\0';
+    guard_write_end(&words->reload_guard);
+    atomic_fetch_add(&words->reloads, 1);
+}
+
+uint32_t
+version_reload(const struct segment *segment, char why[VERSION_WHY_BYTES])
+{
+    const struct version_words *words = segment->version;
+    uint32_t count = atomic_load(&words->reloads);
+    uint64_t word = guard_read_begin(&words->reload_guard);
+    memcpy(why, words->reload_why, VERSION_WHY_BYTES);
+    why[VERSION_WHY_BYTES - 1] = '\0';
+    if (!guard_read_ok(&words->reload_guard, word)) {
+        memcpy(why, "?", 2);
+    }
+    return count;
 }

@@ -13,7 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/guard.h"
 #include "shm/segment.h"
+
+#define VERSION_WHY_BYTES 512u
 
 struct version_words {
     _Atomic uint64_t catalog; /* grows with every change of the configuration records */
@@ -24,6 +27,9 @@ struct version_words {
     _Atomic uint32_t is_resolving;    /* the keeper is up */
     _Atomic uint32_t usable_accounts; /* enabled accounts, as the recorder counted them */
     _Atomic uint32_t generation;      /* newest generation of the configuration [master] */
+    _Atomic uint32_t reloads;         /* reloads that ended, well or not [master] */
+    struct guard reload_guard;
+    char reload_why[VERSION_WHY_BYTES]; /* of the last one; empty = it went well [master] */
 } __attribute__((aligned(64)));
 
 uint64_t version_catalog(const struct segment *segment);
@@ -37,6 +43,11 @@ void version_set_loaded(struct segment *segment, bool is);
 void version_set_resolving(struct segment *segment, bool is);
 void version_set_usable_accounts(struct segment *segment, uint32_t count);
 void version_set_generation(struct segment *segment, uint32_t generation);
+
+/* Master: a reload ended; why empty = well. */
+void version_set_reload(struct segment *segment, const char *why);
+/* How many have ended, and the last one's reason (empty = it went well). */
+uint32_t version_reload(const struct segment *segment, char why[VERSION_WHY_BYTES]);
 
 bool version_is_draining(const struct segment *segment);
 bool version_is_writable(const struct segment *segment);

@@ -296,18 +296,15 @@ try_address(struct exchange *exchange)
 
 /* --- hooks of the connection --- */
 
+/* A session that was made here, for the others. ERR_AGAIN of tls_session_save: it comes later. */
 static void
-save_session(struct exchange *exchange)
+keep_session(struct exchange *exchange)
 {
     struct reach *reach = exchange->reach;
     struct tls *tls = exchange->client->conn.tls;
-    if (tls == NULL) {
-        return;
-    }
-    count(exchange, tls_was_resumed(tls) ? COUNTER_HANDSHAKES_RESUMED : COUNTER_HANDSHAKES_FULL);
     uint8_t session[TLS_SESSION_BYTES_MAX];
     size_t bytes = 0;
-    if (tls_was_resumed(tls) || tls_session_save(tls, session, &bytes) != ERR_OK) {
+    if (tls == NULL || tls_was_resumed(tls) || tls_session_save(tls, session, &bytes) != ERR_OK) {
         return;
     }
     uint64_t now_ms = loop_now_ms(reach->loop);
@@ -318,10 +315,21 @@ save_session(struct exchange *exchange)
 }
 
 static void
+count_handshake(struct exchange *exchange)
+{
+    const struct tls *tls = exchange->client->conn.tls;
+    if (tls != NULL) {
+        count(exchange,
+              tls_was_resumed(tls) ? COUNTER_HANDSHAKES_RESUMED : COUNTER_HANDSHAKES_FULL);
+    }
+}
+
+static void
 on_ready(struct client *client)
 {
     struct exchange *exchange = client->owner;
-    save_session(exchange);
+    count_handshake(exchange);
+    keep_session(exchange);
     release_cold(exchange);
     send_request(exchange);
 }
@@ -360,6 +368,10 @@ on_end(struct client *client, bool can_keep)
     struct exchange *exchange = client->owner;
     struct reach *reach = exchange->reach;
     loop_timer_clear(reach->loop, &exchange->timer);
+    /* TLS 1.3 sends its ticket after the handshake. */
+    if (can_keep && !exchange->is_reused) {
+        keep_session(exchange);
+    }
     exchange->client = NULL;
     client->owner = NULL;
     if (can_keep) {

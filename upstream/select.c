@@ -57,17 +57,20 @@ static enum select_result
 judge_record(const struct select_want *want, const struct catalog_account *account)
 {
     const struct target *target = account->extra;
+    /* What it could serve comes before whether it may: a disabled account that speaks the dialect
+     * says "nothing is available now", not "nobody has this model". */
+    bool speaks = target == NULL || (target->dialects & DIALECT_BIT(want->dialect)) != 0;
+    if (!speaks) {
+        return SELECT_DIALECT;
+    }
+    if (!serves_model(&account->account, want->model)) {
+        return SELECT_MODEL;
+    }
     if (account->account.is_disabled) {
         return SELECT_DISABLED;
     }
     if (account->is_broken || target == NULL) {
         return SELECT_BROKEN;
-    }
-    if ((target->dialects & DIALECT_BIT(want->dialect)) == 0) {
-        return SELECT_DIALECT;
-    }
-    if (!serves_model(&account->account, want->model)) {
-        return SELECT_MODEL;
     }
     return was_tried(want, account->account.id) ? SELECT_TRIED : SELECT_OK;
 }
@@ -166,13 +169,13 @@ telling(enum select_result result)
         return 3;
     case SELECT_TRIED:
         return 4;
-    case SELECT_MODEL:
-        return 5;
-    case SELECT_DIALECT:
-        return 6;
     case SELECT_BROKEN:
-        return 7;
+        return 5;
     case SELECT_DISABLED:
+        return 6;
+    case SELECT_MODEL:
+        return 7;
+    case SELECT_DIALECT:
         return 8;
     case SELECT_NONE:
         return 9;

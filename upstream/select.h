@@ -1,10 +1,10 @@
 /*
  * select.h - which account serves a request, and why not the others.
  *
- * Of the group's accounts, those are candidates that are enabled, speak the dialect, serve the model
- * (after mapping), were not tried by this request, and are healthy. Among them: lowest priority
- * number, then lowest load ((held + waiting) * 100 / limit), then least recently used with weights.
- * The best one whose gate can be taken is taken, all in one call: what comes back is held.
+ * Of the group's accounts, those are candidates that are enabled, speak the dialect, serve the
+ * model (after mapping), were not tried by this request, and are healthy. Among them: lowest
+ * priority number, then lowest load ((held + waiting) * 100 / limit), then least recently used with
+ * weights. The best one whose gate can be taken is taken, all in one call: what comes back is held.
  *
  * Runs in: worker; admin (a dry run for `explain`). Writes only its own gate column and health's
  * hints. If the process dies after taking: the sweep clears the column.
@@ -23,16 +23,16 @@
 #include "store/catalog.h"
 
 /* X(name, text): what became of one account, or of the whole choice. */
-#define SELECT_ROWS(X)                                                                             \
-    X(OK, "chosen")                                                                                \
-    X(DISABLED, "disabled")                                                                        \
-    X(BROKEN, "its credential or URL cannot be used")                                              \
-    X(DIALECT, "does not speak the dialect")                                                       \
-    X(MODEL, "does not serve the model")                                                           \
-    X(TRIED, "failed for this request already")                                                    \
-    X(BENCHED, "cooling down")                                                                     \
-    X(RATE, "its requests a minute are used up")                                                   \
-    X(FULL, "all its slots are in use")                                                            \
+#define SELECT_ROWS(X)                                \
+    X(OK, "chosen")                                   \
+    X(DISABLED, "disabled")                           \
+    X(BROKEN, "its credential or URL cannot be used") \
+    X(DIALECT, "does not speak the dialect")          \
+    X(MODEL, "does not serve the model")              \
+    X(TRIED, "failed for this request already")       \
+    X(BENCHED, "cooling down")                        \
+    X(RATE, "its requests a minute are used up")      \
+    X(FULL, "all its slots are in use")               \
     X(NONE, "the group has no account")
 
 enum select_result {
@@ -45,13 +45,13 @@ struct select_want {
     struct segment *segment;
     uint32_t slot;
     const struct catalog_view *view;
-    uint32_t group;         /* index into view->groups */
-    enum dialect dialect;   /* the account must speak it */
-    struct str model;       /* asked */
-    const uint64_t *tried;  /* account ids that failed for this request */
+    uint32_t group;        /* index into view->groups */
+    enum dialect dialect;  /* the account must speak it */
+    struct str model;      /* asked */
+    const uint64_t *tried; /* account ids that failed for this request */
     uint32_t tried_count;
     uint64_t now_ms;
-    uint64_t arrived_ns;    /* of the request, for the gates' order; 0 = overtake nobody */
+    uint64_t arrived_ns; /* of the request, for the gates' order; 0 = overtake nobody */
 };
 
 struct select_choice {
@@ -63,8 +63,8 @@ struct select_choice {
 
 /*
  * OK: *out is held until select_give(). Otherwise the most telling reason over all accounts: FULL
- * (wait: something will free up), RATE, BENCHED, TRIED, MODEL, DIALECT, DISABLED, NONE, in this
- * order of preference.
+ * (wait: something will free up), RATE, BENCHED, TRIED, BROKEN, DISABLED, MODEL, DIALECT, NONE, in
+ * this order of preference.
  */
 enum select_result select_take(const struct select_want *want, struct select_choice *out);
 
@@ -73,8 +73,8 @@ void select_give(struct segment *segment, uint32_t slot, const struct catalog_vi
                  const struct select_choice *choice);
 
 /* What would become of this one account now; takes nothing. */
-enum select_result select_judge(const struct select_want *want,
-                                const struct catalog_account *account);
+enum select_result
+select_judge(const struct select_want *want, const struct catalog_account *account);
 
 const char *select_text(enum select_result result);
 

@@ -296,6 +296,9 @@ on_event(void *context, const struct sse_event *event)
         bits = usage_event(&stream->usage, event->name, event->data);
     }
     if (was_careful) {
+        /* An event too long to be kept whole cannot be passed any more: better cut than falsified.
+         */
+        stream->is_lossy = stream->is_lossy || event->is_cut;
         if ((bits & USAGE_EVENT_ONLY) == 0) {
             pass(relay, event->raw);
         }
@@ -390,6 +393,11 @@ stream_turn(struct relay *relay)
         return;
     }
     note_progress(relay);
+    if (stream->is_lossy) {
+        exchange_stop(&relay->exchange);
+        stream_break(relay, 502, "upstream_error", STR("The upstream sent an oversized event"));
+        return;
+    }
     if (relay->request == NULL || relay->is_client_gone) {
         return;
     }

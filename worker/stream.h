@@ -32,11 +32,11 @@ struct stream {
     bool is_sse;        /* the answer is server-sent events */
     bool is_begun;      /* the client got its head */
     bool is_careful;    /* passing event by event */
+    bool is_lossy;      /* an event could not be passed whole: the stream must end with an error */
     bool is_paused;     /* the provider is not read: the client is slow */
     bool is_error;      /* the provider answered with an error: collect its body */
     bool has_content;   /* a byte of the answer itself (not a comment) was passed on */
     bool counts_usage;
-    bool is_half_line;  /* the client's bytes end inside an event: no comment may be sent */
     uint16_t status;    /* the provider's */
     struct str error_fields; /* of a provider's error answer, for the client; in the request's arena */
     bool is_whole;      /* the tail holds the answer from its first byte */

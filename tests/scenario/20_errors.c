@@ -394,6 +394,26 @@ no_account_left(void)
 }
 
 static void
+not_ready_without_accounts(void)
+{
+    static const char *const names[] = { "openai", "claude", "gemini" };
+    for (size_t i = 0; i < 3; i++) {
+        play_must_ctl("account", "disable", names[i], NULL);
+    }
+    play_sleep(300);
+    struct play_answer a = play_request(play_world.port, "GET", "/readyz", NULL, NULL, 0);
+    PLAY_CHECK(a.status == 503, "readyz without accounts: %d %s", a.status, a.body);
+    a = play_request(play_world.port, "GET", "/healthz", NULL, NULL, 0);
+    PLAY_CHECK(a.status == 200, "healthz without accounts: %d", a.status);
+    for (size_t i = 0; i < 3; i++) {
+        play_must_ctl("account", "enable", names[i], NULL);
+    }
+    play_sleep(300);
+    a = play_request(play_world.port, "GET", "/readyz", NULL, NULL, 0);
+    PLAY_CHECK(a.status == 200, "readyz with accounts: %d %s", a.status, a.body);
+}
+
+static void
 provider_that_does_not_listen(void)
 {
     play_must_ctl("account", "set", "openai", "--base-url", "http://127.0.0.1:1", NULL);
@@ -472,6 +492,7 @@ static const struct play_test tests[] = {
     { "broken_providers", broken_providers, 60 },
     { "silent_provider", silent_provider, 0 },
     { "no_account_left", no_account_left, 0 },
+    { "not_ready_without_accounts", not_ready_without_accounts, 0 },
     { "provider_that_does_not_listen", provider_that_does_not_listen, 0 },
     { "the_next_account_takes_over", the_next_account_takes_over, 60 },
     { "queue_that_is_full", queue_that_is_full, 0 },

@@ -140,6 +140,67 @@ usage_is_asked_for_and_hidden(void)
                a.body);
 }
 
+/* The log line of the request for this model. */
+static const char *
+log_line(const char *model)
+{
+    char *name = play_text("model=%s ", model);
+    PLAY_NEED(play_log_has(name, 3000), "no log line for %s", model);
+    char *log = play_read_file(play_world.log);
+    char *at = strstr(log, name);
+    while (at > log && at[-1] != '\n') {
+        at--;
+    }
+    return play_text("%.*s", (int)strcspn(at, "\n"), at);
+}
+
+static void
+check_usage(const char *target, const char *body, const char *model, const char *const *wanted)
+{
+    struct play_answer a = play_post(target, body);
+    PLAY_NEED(a.status == 200 && a.whole, "%s: %d", target, a.status);
+    const char *line = log_line(model);
+    for (size_t i = 0; wanted[i] != NULL; i++) {
+        PLAY_CHECK(strstr(line, wanted[i]) != NULL, "%s %s: no %s in %s", target, model, wanted[i],
+                   line);
+    }
+}
+
+#define COUNTED "-in100-cached30-write20-write1h5-out50-reason10"
+
+/* Input in the log is what neither came from a cache nor went into one. */
+static void
+usage_of_every_dialect_is_counted(void)
+{
+    static const char *const openai[] = { " cached=30 ", " out=50 ", " reasoning=10 ",
+                                          " usage=upstream", NULL };
+    static const char *const anthropic[] = {
+        " in=45 ",         " cached=30 ", " cache_5m=20 ", " cache_1h=5 ", " out=50 ",
+        " usage=upstream", NULL
+    };
+    static const char *const gemini[] = { " in=70 ",        " cached=30 ",     " out=50 ",
+                                          " reasoning=10 ", " usage=upstream", NULL };
+    static const char text[] = "\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}";
+    check_usage("/v1/chat/completions", chat("fake-n3" COUNTED, ""), "fake-n3" COUNTED, openai);
+    check_usage("/v1/chat/completions", play_text("{\"model\":\"fake-n2%s\",%s", COUNTED, text),
+                "fake-n2" COUNTED, openai);
+    check_usage("/v1/responses", responses("fake-n4" COUNTED), "fake-n4" COUNTED, openai);
+    check_usage("/v1/responses",
+                play_text("{\"model\":\"fake-n5%s\",\"input\":\"hello\"}", COUNTED),
+                "fake-n5" COUNTED, openai);
+    check_usage("/v1/messages", messages("fake-n6" COUNTED), "fake-n6" COUNTED, anthropic);
+    check_usage("/v1/messages",
+                play_text("{\"model\":\"fake-n7%s\",\"max_tokens\":9,%s", COUNTED, text),
+                "fake-n7" COUNTED, anthropic);
+#define PLAIN "-in100-cached30-out50-reason10"
+    check_usage("/v1beta/models/fake-n8" PLAIN ":streamGenerateContent?alt=sse", GEMINI,
+                "fake-n8" PLAIN, gemini);
+    check_usage("/v1beta/models/fake-n9" PLAIN ":streamGenerateContent", GEMINI, "fake-n9" PLAIN,
+                gemini);
+    check_usage("/v1beta/models/fake-n1" PLAIN ":generateContent", GEMINI, "fake-n1" PLAIN, gemini);
+#undef PLAIN
+}
+
 static void
 client_leaves(const char *model, bool with_reset)
 {
@@ -331,6 +392,7 @@ static const struct play_test tests[] = {
     { "tools_stream_too", tools_stream_too, 0 },
     { "nothing_is_held_back", nothing_is_held_back, 0 },
     { "usage_is_asked_for_and_hidden", usage_is_asked_for_and_hidden, 0 },
+    { "usage_of_every_dialect_is_counted", usage_of_every_dialect_is_counted, 0 },
     { "client_gone_ends_the_upstream", client_gone_ends_the_upstream, 0 },
     { "leaving_after_the_last_event_is_no_abort", leaving_after_the_last_event_is_no_abort, 0 },
     { "slow_reader_slows_the_provider", slow_reader_slows_the_provider, 0 },

@@ -210,8 +210,15 @@ static void
 sigterm_drains(void)
 {
     struct play_conn *c = start_stream();
+    struct play_conn *kept = play_open(play_world.port);
+    play_print(kept, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+    struct play_answer ready = play_read(kept, 3000);
+    PLAY_CHECK(ready.status == 200, "readyz before: %d %s", ready.status, ready.body);
     kill(play_world.master, SIGTERM);
     play_sleep(300);
+    play_print(kept, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+    ready = play_read(kept, 2000);
+    PLAY_CHECK(ready.status == 503 || ready.status == 0, "readyz while draining: %d", ready.status);
     struct play_conn *late = play_open(play_world.port);
     if (late->fd >= 0) {
         char *text = play_post_text("/v1/chat/completions", CHAT);

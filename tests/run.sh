@@ -164,7 +164,7 @@ for part in "$@"; do
             run_lines scenario 480 "$build/asan/tests/scenario/run"
         ;;
     clients)
-        make_targets clients programs && run_lines clients 420 bash tests/clients/run.sh
+        make_targets clients asan "$build/fake-provider" && run_lines clients 420 bash tests/clients/run.sh
         ;;
     crash)
         make_targets crash asan "$build/fake-provider" && run_lines crash 600 bash tests/crash/run.sh

@@ -81,7 +81,8 @@ export async function rejection(promise) {
     throw new assert.AssertionError({ message: "no error where one is due" });
 }
 
-async function fake(path) {
+// What the fake provider says of itself: tests/fake/README.md.
+export async function fake(path) {
     return (await real_fetch(`${provider.url}/__fake/${path}`)).json();
 }
 

@@ -56,7 +56,8 @@ program() {
 
 # install DIRECTORY: what its package.json names, once
 install() {
-    local stamp="$1/node_modules/.installed-$(cksum <"$1/package.json" | tr ' ' -)"
+    local stamp
+    stamp=$1/node_modules/.installed-$(cksum <"$1/package.json" | tr ' ' -)
     [ ! -e "$stamp" ] || return 0
     command -v npm >/dev/null 2>&1 || "$root/tests/deps.sh" test || return 1
     rm -rf "$1/node_modules"
@@ -78,6 +79,7 @@ await() {
 }
 
 start_fake() {
+    : >"$dir/fake.log"
     say "sk-provider-$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')" >"$dir/provider.key"
     "${FAKE_PROVIDER:-$build/fake-provider}" --listen 127.0.0.1:0 --with-parent \
         --api-key "$(cat "$dir/provider.key")" >"$dir/fake.log" 2>&1 &
@@ -103,11 +105,12 @@ try_gateway() {
 
 # The kernel names a port that was free a moment ago; somebody may take it, so a few tries.
 start_gateway() {
-    local try port
+    local port tries=0
     printf '%s\n' '[master]' 'workers = 2' 'grace = 2s' '[upstream]' 'allow_http = yes' \
         'allow_private = yes' '[store]' "dir = $dir/store" 'map_bytes = 256m' '[admin]' \
         "socket = $socket" >"$dir/sub2api.ini"
-    for try in 1 2 3 4 5; do
+    while [ $tries -lt 5 ]; do
+        tries=$((tries + 1))
         port=$("$node" -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => {
             console.log(s.address().port); s.close(); })')
         url=http://127.0.0.1:$port

@@ -94,7 +94,7 @@ check_symbols() {
         return
     fi
     verdict symbols "$(nm -A -g --defined-only "${archives[@]}" 2>/dev/null | awk '
-        {
+        NF >= 3 {
             n = split($1, part, ":"); file = part[2]; sub(/\.o$/, "", file); name = $NF
             if (name ~ /^__/) next
             if (index(name, file "_") != 1) print part[1] ": " file ".c exports " name

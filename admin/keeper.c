@@ -217,7 +217,10 @@ on_signal(struct loop_io *io, uint32_t events)
     (void)events;
     struct signalfd_siginfo info;
     while (read(io->fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        slot_drain(keeper->segment, keeper->slot);
+        /* TERM may come twice: from the master, and from whoever signals the whole group. */
+        if (slot_state(keeper->segment, keeper->slot) == SLOT_ACTIVE) {
+            slot_drain(keeper->segment, keeper->slot);
+        }
         loop_stop(keeper->loop);
     }
 }

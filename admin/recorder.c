@@ -166,6 +166,10 @@ recorder_changed(struct recorder *recorder)
 static void
 drain(struct process *its)
 {
+    /* TERM may come twice: from the master, and from whoever signals the whole group. */
+    if (its->recorder.is_draining) {
+        return;
+    }
     its->recorder.is_draining = true;
     slot_drain(its->recorder.segment, its->recorder.slot);
     server_drain(its->recorder.server);

@@ -71,6 +71,7 @@ write_anthropic(struct jsonw *w, const struct error_info *info)
     jsonw_object(w);
     jsonw_put_text(w, "type", type_row(info->status)->anthropic);
     jsonw_put_str(w, "message", info->message);
+    jsonw_put_text(w, "code", info->code);
     jsonw_close(w);
     jsonw_put_text(w, "request_id", info->request_id);
 }
@@ -83,6 +84,15 @@ write_gemini(struct jsonw *w, const struct error_info *info)
     jsonw_put_u64(w, "code", info->status);
     jsonw_put_str(w, "message", info->message);
     jsonw_put_text(w, "status", type_row(info->status)->gemini);
+    /* Google's own place for a reason that programs may read. */
+    jsonw_name(w, "details");
+    jsonw_array(w);
+    jsonw_object(w);
+    jsonw_put_text(w, "@type", "type.googleapis.com/google.rpc.ErrorInfo");
+    jsonw_put_text(w, "reason", info->code);
+    jsonw_put_text(w, "domain", "sub2api");
+    jsonw_close(w);
+    jsonw_close(w);
     jsonw_close(w);
 }
 

@@ -40,11 +40,12 @@ Test(error, writes_the_three_envelopes)
     buf_fini(&buf);
     cr_expect_str_eq(written(DIALECT_ANTHROPIC, &info),
                      "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":"
-                     "\"a \\\"b\\\"\\n\"},\"request_id\":\"req_1\"}");
+                     "\"a \\\"b\\\"\\n\",\"code\":\"queue_full\"},\"request_id\":\"req_1\"}");
     buf_fini(&buf);
     cr_expect_str_eq(written(DIALECT_GEMINI, &info),
                      "{\"error\":{\"code\":429,\"message\":\"a \\\"b\\\"\\n\",\"status\":"
-                     "\"RESOURCE_EXHAUSTED\"}}");
+                     "\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":\"type.googleapis.com/"
+                     "google.rpc.ErrorInfo\",\"reason\":\"queue_full\",\"domain\":\"sub2api\"}]}}");
     buf_fini(&buf);
 }
 
@@ -107,14 +108,16 @@ Test(error, writes_each_dialects_terminal_event)
                      "event: error\ndata: {\"type\":\"error\",\"sequence_number\":7,\"code\":"
                      "\"rate_limit_exceeded\",\"message\":\"a \\\"b\\\"\\n\",\"param\":null}\n\n");
     buf_fini(&buf);
-    cr_expect_str_eq(
-        event(DIALECT_ANTHROPIC, place),
-        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
-        "\"rate_limit_error\",\"message\":\"a \\\"b\\\"\\n\"},\"request_id\":\"req_1\"}"
-        "\n\n");
+    cr_expect_str_eq(event(DIALECT_ANTHROPIC, place),
+                     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":"
+                     "\"rate_limit_error\",\"message\":\"a "
+                     "\\\"b\\\"\\n\",\"code\":\"queue_full\"},\"request_id\":\"req_1\"}"
+                     "\n\n");
     buf_fini(&buf);
-    const char *gemini = "{\"error\":{\"code\":429,\"message\":\"a \\\"b\\\"\\n\",\"status\":"
-                         "\"RESOURCE_EXHAUSTED\"}}";
+    const char *gemini =
+        "{\"error\":{\"code\":429,\"message\":\"a \\\"b\\\"\\n\",\"status\":"
+        "\"RESOURCE_EXHAUSTED\",\"details\":[{\"@type\":\"type.googleapis.com/"
+        "google.rpc.ErrorInfo\",\"reason\":\"queue_full\",\"domain\":\"sub2api\"}]}}";
     const char *got = event(DIALECT_GEMINI, place);
     cr_expect(strncmp(got, "data: {", 7) == 0 && strstr(got, gemini) != NULL, "%s", got);
     buf_fini(&buf);

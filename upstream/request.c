@@ -69,6 +69,58 @@ connection_names_fields(const struct header_list *headers)
            !str_equal_nocase(value, STR("close"));
 }
 
+/* A hexadecimal digit's value, or -1. */
+static int
+hex_of(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    char lower = str_lower(c);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/* Is `name`, once its %XX are decoded, this word? */
+static bool
+decodes_to(struct str name, struct str word)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < word.len; i++) {
+        if (at >= name.len) {
+            return false;
+        }
+        char c = name.data[at++];
+        if (c == '%' && name.len - at >= 2) {
+            int high = hex_of(name.data[at]);
+            int low = hex_of(name.data[at + 1]);
+            if (high >= 0 && low >= 0) {
+                c = (char)(high << 4 | low);
+                at += 2;
+            }
+        }
+        if (c != word.data[i]) {
+            return false;
+        }
+    }
+    return at == name.len;
+}
+
+/* Providers decode a name before they look at it, so a credential is found as they would find it.
+ */
+static bool
+is_kept_back(struct str name)
+{
+    static const struct str words[] = {
+        { "key", 3 }, { "api_key", 7 }, { "alt", 3 }, { "$alt", 4 }
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (decodes_to(name, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum err
 request_clean_query(struct str query, struct arena *arena, struct str *out)
 {
@@ -86,9 +138,7 @@ request_clean_query(struct str query, struct arena *arena, struct str *out)
         struct str pair = str_cut(&rest, '&');
         struct str tail = pair;
         struct str name = str_cut(&tail, '=');
-        if (pair.len == 0 || str_equal(name, STR("key")) || str_equal(name, STR("api_key")) ||
-            str_equal(name, STR("alt")) || str_equal(name, STR("$alt")) ||
-            str_equal(name, STR("%24alt"))) {
+        if (pair.len == 0 || is_kept_back(name)) {
             continue;
         }
         if (length > 0) {

@@ -259,6 +259,13 @@ take_only(const struct select_want *want, const struct catalog_group *group,
         return SELECT_FULL;
     }
     *out = (struct select_choice){ .account = account, .account_index = index, .gate = gate };
+    uint64_t retry_after_ms = 0;
+    if (account->account.rpm != 0 &&
+        window_take(want->segment, want->slot, gate, account->account.rpm, 0, want->now_ms,
+                    &retry_after_ms) != ERR_OK) {
+        select_give(want->segment, want->slot, want->view, out);
+        return SELECT_RATE;
+    }
     return SELECT_OK;
 }
 

@@ -1,0 +1,179 @@
+/* An account's test: one request a dialect, the list of models, one line for people. */
+#include "base/json.h"
+#include "tests/unit/upstream/yard.h"
+#include "upstream/probe.h"
+
+struct fixture {
+    struct yard yard;
+    struct catalog_account account;
+    struct probe probe;
+    uint32_t ends;
+    char json[8192];
+};
+
+static void
+on_end(struct probe *probe, struct str json)
+{
+    struct fixture *f = LIST_OWNER(probe, struct fixture, probe);
+    f->ends++;
+    cr_assert(str_copy(f->json, sizeof f->json, json));
+}
+
+static void
+begin(struct fixture *f, const char *dialects)
+{
+    *f = (struct fixture){ .ends = 0 };
+    yard_begin(&f->yard);
+    snprintf(f->yard.account.name, NAME_BYTES, "acme");
+    snprintf(f->yard.account.dialects, sizeof f->yard.account.dialects, "%s", dialects);
+    yard_retarget(&f->yard);
+    f->account.account = f->yard.account;
+    f->account.secret = STR("sk-very-secret");
+    f->account.extra = f->yard.target;
+}
+
+static void
+finish(struct fixture *f)
+{
+    probe_stop(&f->probe);
+    yard_finish(&f->yard);
+}
+
+#define FIXTURE_UNTIL(f, condition)                                    \
+    do {                                                               \
+        int turns_left = NEAR_TURNS_MAX;                               \
+        while (!(condition) && turns_left-- > 0) {                     \
+            near_turn(&(f)->yard.near);                                \
+        }                                                              \
+        cr_assert(condition, "waited in vain; phase %s, got \"%.*s\"", \
+                  exchange_phase_text((f)->probe.exchange.phase),      \
+                  STR_ARG(buf_str(&(f)->yard.near.got)));              \
+    } while (0)
+
+/* Awaits a request with this in it and answers. */
+static void
+serve(struct fixture *f, const char *expect, const char *status, const char *body)
+{
+    char text[4096];
+    FIXTURE_UNTIL(f, near_has_got(&f->yard.near, expect));
+    near_some_turns(&f->yard.near);
+    buf_clear(&f->yard.near.got);
+    snprintf(text, sizeof text, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", status,
+             strlen(body), body);
+    near_say(&f->yard.near, str_of(text));
+}
+
+static bool
+says(const struct fixture *f, const char *what)
+{
+    return strstr(f->json, what) != NULL;
+}
+
+Test(probe, tries_each_dialect_and_the_list)
+{
+    struct fixture f;
+    begin(&f, "chat,anthropic");
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    serve(&f, "POST /v1/chat/completions HTTP/1.1\r\n", "200 OK", "{}");
+    serve(&f, "POST /v1/messages HTTP/1.1\r\n", "404 Not Found",
+          "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"no such "
+          "path\"}}");
+    serve(&f, "GET /v1/models HTTP/1.1\r\n", "200 OK",
+          "{\"data\":[{\"id\":\"gpt-4o-mini\"},{\"id\":\"o1\"},{\"no\":1}]}");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    struct json_value root;
+    cr_expect_eq(json_read(str_of(f.json), &root, NULL), ERR_OK, "%s", f.json);
+    cr_expect(says(&f, "\"ok\":true"), "one dialect that works is enough: %s", f.json);
+    cr_expect(says(&f, "chat ok ") && says(&f, "anthropic: HTTP 404 no such path; 2 models"), "%s",
+              f.json);
+    cr_expect(says(&f, "\"models\":[\"gpt-4o-mini\",\"o1\"]") && says(&f, "\"model_count\":2"));
+    finish(&f);
+}
+
+Test(probe, reads_geminis_list)
+{
+    struct fixture f;
+    begin(&f, "gemini");
+    probe_start(&f.probe, f.yard.reach, &f.account, STR("my-model"), on_end);
+    serve(&f, "POST /v1beta/models/my-model:generateContent HTTP/1.1\r\n", "200 OK", "{}");
+    serve(&f, "GET /v1beta/models HTTP/1.1\r\n", "200 OK",
+          "{\"models\":[{\"name\":\"models/a\"}]}");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "\"models\":[\"models/a\"]"), "%s", f.json);
+    finish(&f);
+}
+
+Test(probe, asks_for_the_model_that_the_account_serves)
+{
+    struct fixture f;
+    begin(&f, "chat");
+    snprintf(f.account.account.models, LIST_TEXT_BYTES, "gpt-*, our-model");
+    snprintf(f.account.account.model_map, LIST_TEXT_BYTES, "our-model=real-model");
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    serve(&f, "\"model\":\"real-model\"", "200 OK", "{}");
+    serve(&f, "GET /v1/models", "200 OK", "not json");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "\"ok\":true") && says(&f, "\"models\":[]"), "%s", f.json);
+    finish(&f);
+}
+
+Test(probe, cleans_what_the_provider_says)
+{
+    struct fixture f;
+    begin(&f, "chat");
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    serve(&f, "Authorization: Bearer sk-very-secret\r\n", "401 Unauthorized",
+          "{\"error\":{\"message\":\"Incorrect API key provided: sk-very-secret. "
+          "See\\u001b[31m docs\"}}");
+    serve(&f, "GET /v1/models", "401 Unauthorized", "{}");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "\"ok\":false") && says(&f, "HTTP 401"), "%s", f.json);
+    cr_expect(!says(&f, "sk-very-secret"), "%s", f.json);
+    cr_expect(!says(&f, "\\u001b"), "%s", f.json);
+    finish(&f);
+}
+
+Test(probe, gives_up_at_once_when_nobody_is_there)
+{
+    struct fixture f;
+    begin(&f, "chat,responses,anthropic");
+    close(f.yard.near.listen_fd);
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "\"ok\":false") && says(&f, "refused"), "%s", f.json);
+    cr_expect(!says(&f, "anthropic"), "the others would fail alike: %s", f.json);
+    finish(&f);
+}
+
+Test(probe, keeps_a_bounded_part_of_an_answer)
+{
+    struct fixture f;
+    begin(&f, "chat");
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    FIXTURE_UNTIL(&f, near_has_got(&f.yard.near, "POST"));
+    buf_clear(&f.yard.near.got);
+    near_say(&f.yard.near, STR("HTTP/1.1 200 OK\r\nContent-Length: 400000\r\n\r\n"));
+    static char block[8000];
+    memset(block, 'x', sizeof block);
+    for (int i = 0; i < 50; i++) {
+        near_say(&f.yard.near, str_make(block, sizeof block));
+        near_some_turns(&f.yard.near);
+    }
+    cr_expect_leq(buf_len(&f.probe.answer), PROBE_ANSWER_BYTES);
+    serve(&f, "GET /v1/models", "200 OK", "{}");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "\"ok\":true"));
+    finish(&f);
+}
+
+Test(probe, stopped_is_silent)
+{
+    struct fixture f;
+    begin(&f, "chat");
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    FIXTURE_UNTIL(&f, near_has_got(&f.yard.near, "POST"));
+    probe_stop(&f.probe);
+    near_some_turns(&f.yard.near);
+    cr_expect_eq(f.ends, 0);
+    finish(&f);
+}

@@ -218,8 +218,8 @@ fuzz: ## every fuzz target for FUZZ_SECONDS each (default 600)
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),600) tests/run.sh fuzz
 fuzz-smoke: ## all fuzz targets together in about 30 s
 	@tests/run.sh fuzz-smoke
-clients: ## the official SDKs against the gateway
-	@tests/run.sh clients
+clients: ## the official SDKs and command line programs against the gateway
+	@tests/run.sh clients cli
 crash: ## kill -9 at named points, invariants afterwards
 	@tests/run.sh crash
 model: ## the Spin models of the shared segment's protocols

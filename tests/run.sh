@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh PART... - builds and runs parts of the tests and ends with one line "N passed, N failed".
 #
-# Parts: tidy unit unit_<folder> fuzz-smoke fuzz scenario clients crash model.
+# Parts: tidy unit unit_<folder> fuzz-smoke fuzz scenario clients cli crash model.
 # A part that cannot be built, crashes, leaks or runs nothing counts as one failure more.
 # Each part prints what failed; its whole output is in build/test/<part>.log.
 set -u
@@ -165,6 +165,9 @@ for part in "$@"; do
         ;;
     clients)
         make_targets clients asan "$build/fake-provider" && run_lines clients 420 bash tests/clients/run.sh
+        ;;
+    cli)
+        make_targets cli asan "$build/fake-provider" && run_lines cli 720 bash tests/clients/run.sh cli
         ;;
     crash)
         make_targets crash asan "$build/fake-provider" && run_lines crash 600 bash tests/crash/run.sh

@@ -8,8 +8,7 @@ for (const part of parts) {
     await import(`./${part}.mjs`);
 }
 test("the provider saw nothing but good HTTP and its own key", async () => {
-    const { requests, bad, denied, open } = await fake("stats");
-    assert.ok(requests > 0);
+    const { bad, denied, open } = await fake("stats");
     assert.deepEqual({ bad, denied, open }, { bad: 0, denied: 0, open: 0 });
 });
 const { passed, failed } = await play();

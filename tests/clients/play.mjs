@@ -16,8 +16,8 @@ export const provider = { url: process.env.FAKE_URL, key: process.env.FAKE_KEY }
 
 const tests = [];
 
-export function test(name, run) {
-    tests.push({ name, run });
+export function test(name, run, ms = TEST_MS_MAX) {
+    tests.push({ name, run, ms });
 }
 
 function within(ms, promise) {
@@ -35,9 +35,9 @@ function why(error) {
 
 export async function play() {
     let passed = 0;
-    for (const { name, run } of tests) {
+    for (const { name, run, ms } of tests) {
         try {
-            await within(TEST_MS_MAX, run());
+            await within(ms, run());
             passed++;
             console.log(`ok clients ${name}`);
         } catch (error) {

@@ -149,6 +149,26 @@ case $(uname -m) in aarch64) arch=arm64 ;; *) arch=x64 ;; esac
 node=$here/node_modules/node-linux-$arch/bin/node
 "$node" --version >/dev/null 2>&1 || die "install: $node does not run"
 
+case " $parts " in
+*" cli "*)
+    seconds=400
+    install "$here/cli" || say "note clients cli: npm could not install it, skipped"
+    ;;
+*) seconds=120 ;;
+esac
+
+# In a network of its own nothing can call out, and no port is taken. Where that is not allowed, the
+# tests themselves refuse what is not loopback.
+if [ -z "${CLIENTS_ALONE:-}" ]; then
+    alone=-rn
+    [ "$(id -u)" != 0 ] || alone=-n
+    # shellcheck disable=SC2086 # words are wanted
+    if unshare $alone ip link set lo up 2>/dev/null; then
+        rm -rf "$dir"
+        CLIENTS_ALONE=1 exec unshare $alone sh -c 'ip link set lo up; exec bash run.sh "$@"' sh $parts
+    fi
+fi
+
 gateway_program=${SUB2API:-$(program sub2api)}
 ctl_program=${SUB2APICTL:-$(program sub2apictl)}
 socket=$dir/admin.sock
@@ -157,13 +177,13 @@ start_gateway
 fill || die "start: sub2apictl could not add accounts and keys"
 
 export GATEWAY_URL=$url GATEWAY_KEY=$key GATEWAY_KEY_ERRORS=$key_errors FAKE_URL=$fake_url
-export FAKE_KEY SUB2APICTL=$ctl_program SUB2API_SOCKET=$socket
+export FAKE_KEY SUB2APICTL=$ctl_program SUB2API_SOCKET=$socket CLIENTS_DIR=$dir
 FAKE_KEY=$(cat "$dir/provider.key")
 unset OPENAI_API_KEY OPENAI_BASE_URL ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL \
     GEMINI_API_KEY GOOGLE_API_KEY GOOGLE_GEMINI_BASE_URL HTTP_PROXY HTTPS_PROXY ALL_PROXY \
     http_proxy https_proxy all_proxy NODE_OPTIONS
 # shellcheck disable=SC2086 # words are wanted
-timeout --kill-after=5 120 "$node" main.mjs $parts >"$dir/main.log" 2>&1
+timeout --kill-after=5 $seconds "$node" main.mjs $parts >"$dir/main.log" 2>&1
 status=$?
 grep -v '^[0-9]* passed, [0-9]* failed$' "$dir/main.log"
 read -r passed failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$dir/main.log")

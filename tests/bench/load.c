@@ -76,6 +76,7 @@ static uint64_t sample_count;
 static uint64_t started;  /* requests sent */
 static uint64_t finished; /* answered or failed */
 static uint64_t errors;
+static int bad_status; /* of the last answer that was not 200; 0 = connections were lost */
 static uint64_t bytes_in;
 static uint64_t start_ns;
 static uint64_t count_from_ns; /* end of the warm-up */
@@ -261,6 +262,7 @@ on_readable(struct conn *c)
     if (result == LOADHTTP_BAD || (result == LOADHTTP_MORE && !c->busy)) {
         lose(c, now);
     } else if (result == LOADHTTP_DONE) {
+        bad_status = c->answer.status == 200 ? bad_status : c->answer.status;
         end_request(c, c->answer.status == 200, now);
         if (c->answer.close) {
             lose(c, now);
@@ -381,8 +383,8 @@ print_result(void)
     printf(",\"p50_us\":%u,\"p90_us\":%u,\"p99_us\":%u,\"max_us\":%u", at_share(0.5)->whole_us,
            at_share(0.9)->whole_us, at_share(0.99)->whole_us, at_share(1)->whole_us);
     qsort(samples, sample_count, sizeof(*samples), by_first);
-    printf(",\"ttfb_p50_us\":%u,\"ttfb_p99_us\":%u}\n", at_share(0.5)->first_us,
-           at_share(0.99)->first_us);
+    printf(",\"ttfb_p50_us\":%u,\"ttfb_p99_us\":%u,\"bad_status\":%d}\n", at_share(0.5)->first_us,
+           at_share(0.99)->first_us, bad_status);
 }
 
 static void

@@ -223,6 +223,9 @@ measure() {
     json=$("$load" --port "$(target_port "$target")" --key "$gateway_key" --seconds 30 "$@")
     # shellcheck disable=SC2086
     after=$(cpu_ns $family_now)
+    [ "$(printf '%s' "$json" | field errors)" = 0 ] ||
+        say "$work $target: $(printf '%s' "$json" | field errors) errors, the last with status \
+$(printf '%s' "$json" | field bad_status); log: $(tail -n 3 "$dir/gateway.log")" >&2
     keep "{\"work\":\"$work\",\"target\":\"$target\",\"cpu_ns\":$((after - before)),\"load\":$json}"
     printf '%s\n' "$json" | sed 's/"[^"]*"://g; s/[^0-9.,]//g; s/,/ /g' | awk -v w="$work" -v t="$target" \
         -v cpu=$((after - before)) -v units="$units" \

@@ -196,7 +196,7 @@ gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply
         if (found.items[i].len > KEY_BYTES_MAX) {
             continue;
         }
-        digest_sha256(found.items[i], &relay->digest);
+        memo_sha256(&relay->worker->memo, found.items[i], &relay->digest);
         err = find_key(relay, out, refusal);
         if (err != ERR_GONE) {
             return err == ERR_OK ? check_key(relay, *out, refusal) : err;

@@ -35,7 +35,7 @@ bool
 penalty_is_refused(const struct penalty *penalty, struct str address, uint64_t now_ms,
                    uint64_t *out_retry_after_ms)
 {
-    if (penalty->failures_max == 0) {
+    if (penalty->failures_max == 0 || now_ms >= penalty->until_ms) {
         return false;
     }
     uint64_t who = who_is(penalty, address);
@@ -62,6 +62,7 @@ penalty_add(struct penalty *penalty, struct str address, uint64_t now_ms)
         *place = (struct penalty_place){ .who = who, .since_ms = now_ms };
     }
     place->failures++;
+    penalty->until_ms = now_ms + penalty->window_ms;
     if (place->failures == penalty->failures_max) {
         place->since_ms = now_ms; /* the refusal lasts a whole window */
     }

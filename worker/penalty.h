@@ -28,6 +28,7 @@ struct penalty {
     struct hash_key hash;
     uint32_t failures_max; /* 0 = never refuse */
     uint32_t window_ms;
+    uint64_t until_ms; /* nobody is refused after this: saves the look in quiet times */
     struct penalty_place places[PENALTY_PLACES];
 };
 

@@ -173,15 +173,24 @@ count_answer(const struct relay *relay)
     }
 }
 
+/* What is 0 is left out: most requests use two of the six. */
+static void
+log_tokens(struct log_line *line, const char *name, uint64_t tokens)
+{
+    if (tokens != 0) {
+        log_u64(line, name, tokens);
+    }
+}
+
 static void
 log_usage(struct log_line *line, const struct usage *usage)
 {
     log_u64(line, "in", usage->in_fresh);
-    log_u64(line, "cached", usage->in_cache_read);
-    log_u64(line, "cache_5m", usage->in_cache_write_5m);
-    log_u64(line, "cache_1h", usage->in_cache_write_1h);
+    log_tokens(line, "cached", usage->in_cache_read);
+    log_tokens(line, "cache_5m", usage->in_cache_write_5m);
+    log_tokens(line, "cache_1h", usage->in_cache_write_1h);
     log_u64(line, "out", usage->out_total);
-    log_u64(line, "reasoning", usage->out_reasoning);
+    log_tokens(line, "reasoning", usage->out_reasoning);
     log_text(line, "usage", usage_source_name(usage->source));
 }
 

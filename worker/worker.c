@@ -250,6 +250,7 @@ open_all(struct process *its)
         return err;
     }
     pool_init(&worker->relays, sizeof(struct relay), clients);
+    memo_init(&worker->memo);
     penalty_init(&worker->penalty, &worker->segment->hash_key,
                  worker->heritage->worker_conf->auth_failures,
                  worker->heritage->worker_conf->auth_window_ms);

@@ -19,6 +19,7 @@
 #include "shm/lease.h"
 #include "shm/ring.h"
 #include "store/catalog.h"
+#include "worker/memo.h"
 #include "worker/penalty.h"
 
 struct heritage;
@@ -42,6 +43,7 @@ struct worker {
     struct pool relays;          /* of struct relay */
     struct relay **by_lease;     /* [leases]: who holds it, or NULL */
     struct penalty penalty;
+    struct memo memo;            /* digests of keys seen lately */
     bool is_draining;
     uint64_t requests;           /* for request ids and status */
 };

@@ -146,7 +146,7 @@ bill_orphan(const struct lease_view *lease, void *record, void *context)
 }
 
 static bool
-sweep_slot(struct segment *segment, struct ledger *ledger, uint32_t slot)
+sweep_slot(struct segment *segment, struct ledger *ledger, uint32_t own_slot, uint32_t slot)
 {
     struct slot_view view;
     slot_read(segment, slot, &view);
@@ -160,6 +160,8 @@ sweep_slot(struct segment *segment, struct ledger *ledger, uint32_t slot)
         job_keeper_died(segment, slot);
     }
     enum err swept = slot_sweep(segment, slot);
+    counter_add(segment, own_slot, COUNTER_ORPHANS, orphans);
+    counter_add(segment, own_slot, COUNTER_SWEEPS, swept == ERR_OK ? 1 : 0);
     ledger_check_readers(ledger);
     log_event(LOG_WARN, "sweep",
               "slot=%u kind=%s pid=%u requests=%u commit=%s done=%s crash=\"%s\"", slot,
@@ -169,12 +171,12 @@ sweep_slot(struct segment *segment, struct ledger *ledger, uint32_t slot)
 }
 
 bool
-drainer_sweep(struct segment *segment, struct ledger *ledger)
+drainer_sweep(struct segment *segment, struct ledger *ledger, uint32_t own_slot)
 {
     bool any = false;
     for (uint32_t slot = 0; slot < segment->slots; slot++) {
         if (slot_state(segment, slot) == SLOT_DEAD) {
-            any = sweep_slot(segment, ledger, slot) || any;
+            any = sweep_slot(segment, ledger, own_slot, slot) || any;
         }
     }
     return any;

@@ -28,7 +28,8 @@ drainer_commit(struct segment *segment, struct ledger *ledger, uint64_t *out_cou
 /* At the recorder's start: positions from the store, settled amounts of keys with a quota. */
 MUST_CHECK enum err drainer_load(struct segment *segment, struct ledger *ledger);
 
-/* Bills and clears every DEAD slot. True when there was one. */
-bool drainer_sweep(struct segment *segment, struct ledger *ledger);
+/* Bills and clears every DEAD slot and counts that in own_slot, the recorder's. True when one was
+ * cleared. */
+bool drainer_sweep(struct segment *segment, struct ledger *ledger, uint32_t own_slot);
 
 #endif

@@ -76,7 +76,7 @@ on_commit(struct loop_timer *timer)
     struct process *its = LIST_OWNER(timer, struct process, commit);
     /* Pokes that come while the timer runs cost nothing: the flag is cleared only now. */
     wake_clear(its->recorder.segment, its->recorder.slot);
-    drainer_sweep(its->recorder.segment, its->recorder.ledger);
+    drainer_sweep(its->recorder.segment, its->recorder.ledger, its->recorder.slot);
     trial_look(&its->recorder);
     commit(its);
 }

@@ -25,13 +25,13 @@ const struct setting storeconf_rows[] = {
       .is_reloadable = false,
       .help = "Address space set aside for the store. The file grows only as it is used. When it "
               "does not suffice the space is doubled and the log says so." },
-    { .key = "commit_ms",
+    { .key = "commit_interval",
       .type = SETTING_MS,
       .offset = offsetof(struct storeconf, commit_ms),
       .size = sizeof(uint32_t),
       .min = 1,
       .max = 10000,
-      .standard = "20ms",
+      .standard = "50ms",
       .unit = "",
       .is_reloadable = true,
       .help = "Usage records of finished requests are written together, this often. Only a crash "

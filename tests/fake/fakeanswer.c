@@ -300,7 +300,7 @@ run_steps(struct fakeconn *c)
         if (!opening && !burst && !fakenet_flush(c)) {
             return false;
         }
-        if (!opening && step < r->chunks && gap > 0) {
+        if (!opening && !burst && step < r->chunks && gap > 0) {
             due += gap;
             c->step_due = due;
             break;

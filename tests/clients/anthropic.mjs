@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import First from "anthropic-sdk-0";
 import Second from "@anthropic-ai/sdk";
 
-import { all, base64_of, both, faulty, gateway, png, provider, received, refresh, rejection, sent,
-    stats, test, until } from "./play.mjs";
+import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh, rejection,
+    sent, stats, test, until } from "./play.mjs";
 
 const hello = { model: "claude-haiku-4-5", max_tokens: 100,
     messages: [{ role: "user", content: "hello" }] };
@@ -69,6 +69,15 @@ function tests_of(name, Anthropic, key_field, version) {
         assert.ok(text.startsWith("You said: hello"), text);
         assert.ok(events.includes("content_block_start") && events.includes("content_block_stop"));
         assert.equal(message.stop_reason, "end_turn");
+    });
+
+    test(`${name}: letters of a stream that comes in bits`, async () => {
+        for (const words of ["drip9", "crlf-comment", "burst"]) {
+            const ask = { ...hello, model: `fake-n6-gap1-${words}`,
+                messages: [{ role: "user", content: letters }] };
+            const message = await both((at) => client(at).messages.stream(ask).finalMessage());
+            assert.ok(message.content[0].text.startsWith(`You said: ${letters} t00002`), words);
+        }
     });
 
     test(`${name}: tools, two turns`, async () => {

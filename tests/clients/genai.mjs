@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { ApiError, GoogleGenAI } from "@google/genai";
 
-import { all, base64_of, both, faulty, gateway, png, provider, received, refresh, rejection, sent,
-    stats, test, until } from "./play.mjs";
+import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh, rejection,
+    sent, stats, test, until } from "./play.mjs";
 
 const model = "gemini-2.5-flash";
 const hello = { model, contents: "hello" };
@@ -38,6 +38,15 @@ function tests_of(name, version) {
         assert.ok(texts(chunks).startsWith("You said: hello"), texts(chunks));
         assert.equal(chunks.at(-1).candidates[0].finishReason, "STOP");
         assert.equal(chunks.at(-1).usageMetadata.totalTokenCount, 18);
+    });
+
+    test(`${name}: letters of a stream that comes in bits`, async () => {
+        for (const words of ["drip9", "crlf-comment", "burst"]) {
+            const ask = { model: `fake-n6-gap1-${words}`, contents: letters };
+            const chunks = await both(async (at) =>
+                (await all(await client(at).models.generateContentStream(ask))).map(plain));
+            assert.ok(texts(chunks).startsWith(`You said: ${letters} t00002`), texts(chunks));
+        }
     });
 
     test(`${name}: chat of two turns`, async () => {
@@ -162,7 +171,7 @@ function tests_of(name, version) {
     });
 
     test(`${name}: a stream that breaks off is an error`, async () => {
-        for (const fault of ["errstream2", "cut2", "badchunk2"]) {
+        for (const fault of ["errstream2", "cut2", "eof2", "badchunk2"]) {
             refresh();
             const ask = { ...hello, model: `fake-n5-${fault}` };
             const error = await rejection(

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import OpenAI, { toFile } from "openai";
 
-import { all, base64_of, both, faulty, gateway, png, provider, received, refresh, rejection, sent, stats,
-    test, until } from "./play.mjs";
+import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh, rejection, sent,
+    stats, test, until } from "./play.mjs";
 
 const client = (at, more) =>
     new OpenAI({ apiKey: at.key, baseURL: `${at.url}/v1`, maxRetries: 0, ...more });
@@ -79,6 +79,32 @@ test("openai: chat stream comes piece by piece", async () => {
     }
     assert.equal(at.length, 5);
     assert.ok(at[4] - at[0] > 300, `all within ${at[4] - at[0]} ms`);
+});
+
+test("openai: letters of a stream that comes in bits", async () => {
+    for (const words of ["drip9", "crlf-comment", "burst"]) {
+        const ask = { model: `fake-n6-gap1-${words}`, stream: true,
+            messages: [{ role: "user", content: letters }] };
+        const chunks = await both(async (at) =>
+            (await all(await client(at).chat.completions.create(ask))).map(without_null_usage));
+        const text = chunks.map((c) => c.choices[0].delta.content ?? "").join("");
+        assert.ok(text.startsWith(`You said: ${letters} t00002`), text);
+    }
+});
+
+test("openai: 80 at once, each gets its own answer", async () => {
+    const one = client(gateway);
+    await Promise.all(Array.from({ length: 80 }, async (_, i) => {
+        const ask = { ...hello, messages: [{ role: "user", content: `number ${i}.` }] };
+        if (i % 2 === 0) {
+            const answer = await one.chat.completions.create(ask);
+            assert.equal(answer.choices[0].message.content, `You said: number ${i}.`);
+        } else {
+            const chunks = await all(await one.chat.completions.create({ ...ask, stream: true }));
+            const text = chunks.map((c) => c.choices[0].delta.content ?? "").join("");
+            assert.ok(text.startsWith(`You said: number ${i}.`), text);
+        }
+    }));
 });
 
 test("openai: tools, two turns", async () => {

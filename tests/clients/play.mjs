@@ -116,6 +116,9 @@ export function refresh() {
     execFileSync(process.env.SUB2APICTL, ["account", "reset", "errors"], { timeout: 5000 });
 }
 
+// Letters of one to four bytes, a line separator, what JSON and SSE escape.
+export const letters = "aé€😀\u2028\"\\\t漢字🏳️‍🌈 data: x";
+
 // One red pixel.
 export const png =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";

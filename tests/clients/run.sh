@@ -17,6 +17,7 @@ umask 077
 dir=
 fake=
 gateway=
+main=
 
 say() { printf '%s\n' "$*"; }
 
@@ -40,6 +41,7 @@ stop() {
 }
 
 finish() {
+    [ -z "$main" ] || stop "$main"
     [ -z "$gateway" ] || stop "$gateway"
     [ -z "$fake" ] || stop "$fake"
     gateway=
@@ -183,8 +185,11 @@ unset OPENAI_API_KEY OPENAI_BASE_URL ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTH
     GEMINI_API_KEY GOOGLE_API_KEY GOOGLE_GEMINI_BASE_URL HTTP_PROXY HTTPS_PROXY ALL_PROXY \
     http_proxy https_proxy all_proxy NODE_OPTIONS
 # shellcheck disable=SC2086 # words are wanted
-timeout --kill-after=5 $seconds "$node" main.mjs $parts >"$dir/main.log" 2>&1
+timeout --kill-after=5 $seconds "$node" main.mjs $parts >"$dir/main.log" 2>&1 &
+main=$!
+wait $main # in the background, so that a signal ends the wait and everything with it
 status=$?
+main=
 grep -v '^[0-9]* passed, [0-9]* failed$' "$dir/main.log"
 read -r passed failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$dir/main.log")
 passed=${passed:-0}

@@ -22,20 +22,12 @@ read_value(struct jsonscan *s, struct json_value *out)
     return true;
 }
 
-/* The inside of an object or array whose bracket is at `at`. *stopped: the caller wanted no more.
- */
+/* Children from the next one on, and the closing bracket. *stopped: the caller wanted no more. */
 static bool
-scan_children(struct jsonscan *s, bool is_object, json_member_fn on_member, void *context,
-              bool *stopped)
+scan_from_child(struct jsonscan *s, bool is_object, json_member_fn on_member, void *context,
+                bool *stopped)
 {
     uint8_t closing = is_object ? '}' : ']';
-    s->at++;
-    s->depth++;
-    jsonscan_blanks(s);
-    if (s->at < s->end && *s->at == closing) {
-        s->at++;
-        return true;
-    }
     for (;;) {
         struct json_member member = { .name = { NULL, 0 } };
         if (is_object) {
@@ -67,6 +59,21 @@ scan_children(struct jsonscan *s, bool is_object, json_member_fn on_member, void
     }
 }
 
+/* The inside of an object or array whose bracket is at `at`. */
+static bool
+scan_children(struct jsonscan *s, bool is_object, json_member_fn on_member, void *context,
+              bool *stopped)
+{
+    s->at++;
+    s->depth++;
+    jsonscan_blanks(s);
+    if (s->at < s->end && *s->at == (is_object ? '}' : ']')) {
+        s->at++;
+        return true;
+    }
+    return scan_from_child(s, is_object, on_member, context, stopped);
+}
+
 static enum err
 refuse(const struct jsonscan *s, struct json_error *error)
 {
@@ -81,6 +88,14 @@ enum err
 json_scan(struct str text, json_member_fn on_member, void *context, enum json_kind *kind,
           struct json_error *error)
 {
+    struct json_weight weight;
+    return json_scan_weighed(text, on_member, context, kind, error, &weight);
+}
+
+enum err
+json_scan_weighed(struct str text, json_member_fn on_member, void *context, enum json_kind *kind,
+                  struct json_error *error, struct json_weight *weight)
+{
     struct jsonscan s;
     jsonscan_init(&s, text);
     bool stopped = false;
@@ -92,6 +107,7 @@ json_scan(struct str text, json_member_fn on_member, void *context, enum json_ki
         *kind = top;
     }
     if (is_good && (stopped || jsonscan_end(&s))) {
+        *weight = s.weight;
         return ERR_OK;
     }
     return refuse(&s, error);
@@ -107,6 +123,23 @@ json_scan_object(struct json_value object, json_member_fn on_member, void *conte
         return ERR_BAD;
     }
     return ERR_OK;
+}
+
+enum err
+json_scan_rest(struct str text, json_member_fn on_member, void *context)
+{
+    struct jsonscan s;
+    jsonscan_init(&s, text);
+    s.depth = 1;
+    bool stopped = false;
+    jsonscan_blanks(&s);
+    if (s.at == s.end || (*s.at != ',' && *s.at != '}')) {
+        return ERR_BAD;
+    }
+    if (*s.at++ == ',' && !scan_from_child(&s, true, on_member, context, &stopped)) {
+        return ERR_BAD;
+    }
+    return stopped || jsonscan_end(&s) ? ERR_OK : ERR_BAD;
 }
 
 enum err
@@ -462,9 +495,28 @@ read_magnitude(struct json_value value, uint64_t *out, bool *is_negative)
     return ERR_OK;
 }
 
+/* Digits alone, so few that they cannot overflow: nearly every number there is. */
+static inline bool
+read_plain(struct str text, uint64_t *out)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+        if (digit > 9) {
+            return false;
+        }
+        value = value * 10 + digit;
+    }
+    *out = value;
+    return text.len <= 19;
+}
+
 enum err
 json_u64(struct json_value value, uint64_t *out)
 {
+    if (value.kind == JSON_NUMBER && read_plain(value.raw, out)) {
+        return ERR_OK;
+    }
     uint64_t magnitude;
     bool is_negative;
     if (read_magnitude(value, &magnitude, &is_negative) != ERR_OK || is_negative) {

@@ -64,9 +64,27 @@ struct json_error {
 MUST_CHECK enum err json_scan(struct str text, json_member_fn on_member, void *context,
                               enum json_kind *kind, struct json_error *error);
 
+/* What estimates want to know of a text, counted while it is scanned. */
+struct json_weight {
+    uint64_t wide_characters; /* characters beyond ASCII */
+    uint64_t wide_bytes;      /* their bytes */
+    uint64_t data_bytes;      /* of strings, in pieces of JSON_DATA_BYTES and more without a blank,
+                                 quote or other byte below '+': base64 */
+};
+
+#define JSON_DATA_BYTES 512
+
+/* json_scan that also weighs; *weight is only filled when the whole text is valid. */
+MUST_CHECK enum err
+json_scan_weighed(struct str text, json_member_fn on_member, void *context, enum json_kind *kind,
+                  struct json_error *error, struct json_weight *weight);
+
 /* The members of an object value found before (its raw text is already validated). */
 MUST_CHECK enum err
 json_scan_object(struct json_value object, json_member_fn on_member, void *context);
+/* The members that follow in an object, when `text` begins right behind a member's value: nothing
+ * may stand behind the object's end. Offsets count from `text`. */
+MUST_CHECK enum err json_scan_rest(struct str text, json_member_fn on_member, void *context);
 /* The elements of an array value; name is empty in what on_member gets. */
 MUST_CHECK enum err
 json_scan_array(struct json_value array, json_member_fn on_member, void *context);

@@ -20,6 +20,7 @@ jsonscan_init(struct jsonscan *s, struct str text)
     s->open = 0;
     s->is_escaped = false;
     s->nodes = NULL;
+    s->weight = (struct json_weight){ 0, 0, 0 };
 }
 
 __attribute__((cold, noinline)) bool
@@ -58,45 +59,96 @@ skip_escape(const uint8_t *at, const uint8_t *end)
     }
 }
 
+/*
+ * What ends a plain run: a control byte, the quote, the backslash, a byte beyond ASCII.
+ *
+ *      00..1f control | 20 21 | 22 quote | 23 ... 5b | 5c backslash | 5d ... 7f | 80..ff beyond
+ *
+ * x ^ 2 swaps the blank (20) and the quote (22), 21 and 23, and keeps every other border of a
+ * block of four; so all but the backslash are one range: as signed bytes, below 21.
+ */
 #if defined(__SSE2__)
-/* The sign bit of each byte that ends a plain run: quote, backslash, control or non-ASCII. */
-static inline __m128i
-special_bytes(const uint8_t *at)
+/* Bit i: byte i of these 16 ends a plain run. */
+static inline unsigned
+special_mask(const uint8_t *at)
 {
     __m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
-    __m128i quote = _mm_cmpeq_epi8(x, _mm_set1_epi8('"'));
+    __m128i range = _mm_cmplt_epi8(_mm_xor_si128(x, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
     __m128i slash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(0x1f)), x);
-    return _mm_or_si128(_mm_or_si128(quote, slash), _mm_or_si128(control, x));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(range, slash));
+}
+
+#define RUN_BYTES 128 /* looked at as one where no string ends soon */
+
+/*
+ * Five steps for 16 bytes: x ^ 82 moves the range above to the unsigned bytes 00..a0, so a running
+ * minimum keeps what matters; a further - de makes the backslash 00, and a second minimum keeps
+ * that.
+ */
+static inline void
+look_at_16(const uint8_t *at, __m128i *range, __m128i *slash)
+{
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
+    x = _mm_xor_si128(x, _mm_set1_epi8((char)0x82));
+    *range = _mm_min_epu8(*range, x);
+    x = _mm_sub_epi8(x, _mm_set1_epi8((char)0xde));
+    *slash = _mm_min_epu8(*slash, x);
+}
+
+/* Does one of these RUN_BYTES end a plain run? */
+static inline bool
+has_special(const uint8_t *at)
+{
+    __m128i range = _mm_set1_epi8(-1);
+    __m128i slash = range;
+    /* Written out, as compilers leave a loop of eight as it is. */
+    look_at_16(at, &range, &slash);
+    look_at_16(at + 16, &range, &slash);
+    look_at_16(at + 32, &range, &slash);
+    look_at_16(at + 48, &range, &slash);
+    look_at_16(at + 64, &range, &slash);
+    look_at_16(at + 80, &range, &slash);
+    look_at_16(at + 96, &range, &slash);
+    look_at_16(at + 112, &range, &slash);
+    __m128i least = _mm_min_epu8(_mm_subs_epu8(range, _mm_set1_epi8((char)0xa0)), slash);
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())) != 0;
+}
+
+/* The same as skip_plain() once 16 plain bytes before `at` are passed. */
+static __attribute__((noinline)) const uint8_t *
+skip_long(const uint8_t *at, const uint8_t *end)
+{
+    unsigned mask;
+    while (end - at >= RUN_BYTES && !has_special(at)) {
+        at += RUN_BYTES;
+    }
+    for (; end - at >= 16; at += 16) {
+        mask = special_mask(at);
+        if (mask != 0) {
+            return at + __builtin_ctz(mask);
+        }
+    }
+    mask = special_mask(end - 16) >> (16 - (end - at));
+    return mask != 0 ? at + __builtin_ctz(mask) : end;
 }
 #endif
 
+/* `start` .. `end` may be read, and `at` lies in it: the last bytes are looked at together with
+ * what stands before them, whose bits are shifted out. */
 static inline const uint8_t *
-skip_plain(const uint8_t *at, const uint8_t *end)
+skip_plain(const uint8_t *start, const uint8_t *at, const uint8_t *end)
 {
 #if defined(__SSE2__)
     if (end - at >= 16) {
-        unsigned mask = (unsigned)_mm_movemask_epi8(special_bytes(at));
-        if (mask != 0) {
-            return at + __builtin_ctz(mask);
-        }
-        at += 16;
+        unsigned mask = special_mask(at);
+        return mask != 0 ? at + __builtin_ctz(mask) : skip_long(at + 16, end);
     }
-    while (end - at >= 64) {
-        __m128i low = _mm_or_si128(special_bytes(at), special_bytes(at + 16));
-        __m128i high = _mm_or_si128(special_bytes(at + 32), special_bytes(at + 48));
-        if (_mm_movemask_epi8(_mm_or_si128(low, high)) != 0) {
-            break;
-        }
-        at += 64;
+    if (end - start >= 16) {
+        unsigned mask = special_mask(end - 16) >> (16 - (end - at));
+        return mask != 0 ? at + __builtin_ctz(mask) : end;
     }
-    while (end - at >= 16) {
-        unsigned mask = (unsigned)_mm_movemask_epi8(special_bytes(at));
-        if (mask != 0) {
-            return at + __builtin_ctz(mask);
-        }
-        at += 16;
-    }
+#else
+    (void)start;
 #endif
     while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') {
         at++;
@@ -107,17 +159,65 @@ skip_plain(const uint8_t *at, const uint8_t *end)
 const uint8_t *
 jsonscan_plain(const uint8_t *at, const uint8_t *end)
 {
-    return skip_plain(at, end);
+    return skip_plain(at, at, end);
 }
 
-/* `at` is at the opening quote; moves it behind the closing one. */
-static inline bool
-skip_string(struct jsonscan *s)
+/* Is every byte of the piece at least '+', as all of base64 is? Text has a blank soon. */
+static bool
+is_data(const uint8_t *at, const uint8_t *end)
 {
-    const uint8_t *at = s->at + 1;
-    s->is_escaped = false;
+#if defined(__SSE2__)
+    for (; end - at >= 16; at += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
+        /* Plain bytes are ASCII: the sign does not matter. */
+        if (_mm_movemask_epi8(_mm_cmplt_epi8(x, _mm_set1_epi8('+'))) != 0) {
+            return false;
+        }
+    }
+#endif
+    while (at < end && *at >= '+') {
+        at++;
+    }
+    return at == end;
+}
+
+/* Bytes of a long plain run that lie in pieces of JSON_DATA_BYTES that are data; a shorter piece at
+ * the run's end is so only behind such a one. */
+static __attribute__((noinline)) uint64_t
+count_data(const uint8_t *at, const uint8_t *end)
+{
+    uint64_t bytes = 0;
+    bool was_data = false;
+    for (; end - at >= JSON_DATA_BYTES; at += JSON_DATA_BYTES) {
+        was_data = is_data(at, at + JSON_DATA_BYTES);
+        bytes += was_data ? JSON_DATA_BYTES : 0;
+    }
+    return bytes + (was_data && is_data(at, end) ? (uint64_t)(end - at) : 0);
+}
+
+/* Passes the characters beyond ASCII that stand at `at`; NULL when they are no UTF-8. */
+static inline const uint8_t *
+skip_wide(struct jsonscan *s, const uint8_t *at)
+{
+    const uint8_t *from = at;
+    do {
+        size_t bytes = jsonscan_utf8(at, s->end);
+        if (bytes == 0) {
+            s->at = at;
+            return NULL;
+        }
+        at += bytes;
+        s->weight.wide_characters++;
+    } while (at < s->end && *at >= 0x80);
+    s->weight.wide_bytes += (uint64_t)(at - from);
+    return at;
+}
+
+/* The rest of a string whose first special byte, at `at`, is not its closing quote. */
+static __attribute__((noinline)) bool
+skip_odd_string(struct jsonscan *s, const uint8_t *at)
+{
     for (;;) {
-        at = skip_plain(at, s->end);
         if (at == s->end) {
             return jsonscan_fail(s, at, "");
         }
@@ -135,15 +235,34 @@ skip_string(struct jsonscan *s)
         } else if (*at < 0x20) {
             return jsonscan_fail(s, at, "a control character must be escaped");
         } else {
-            do {
-                size_t bytes = jsonscan_utf8(at, s->end);
-                if (bytes == 0) {
-                    return jsonscan_fail(s, at, "a string is not valid UTF-8");
-                }
-                at += bytes;
-            } while (at < s->end && *at >= 0x80);
+            at = skip_wide(s, at);
+            if (at == NULL) {
+                return jsonscan_fail(s, s->at, "a string is not valid UTF-8");
+            }
+        }
+        const uint8_t *from = at;
+        at = skip_plain(s->start, at, s->end);
+        if (at - from >= JSON_DATA_BYTES) {
+            s->weight.data_bytes += count_data(from, at);
         }
     }
+}
+
+/* `at` is at the opening quote; moves it behind the closing one. */
+static inline bool
+skip_string(struct jsonscan *s)
+{
+    const uint8_t *from = s->at + 1;
+    const uint8_t *at = skip_plain(s->start, from, s->end);
+    s->is_escaped = false;
+    if (__builtin_expect(at - from >= JSON_DATA_BYTES, 0)) {
+        s->weight.data_bytes += count_data(from, at);
+    }
+    if (__builtin_expect(at < s->end && *at == '"', 1)) {
+        s->at = at + 1;
+        return true;
+    }
+    return skip_odd_string(s, at);
 }
 
 static inline const uint8_t *
@@ -254,21 +373,24 @@ static inline bool
 skip_scalar(struct jsonscan *s)
 {
     const uint8_t *from = s->at;
-    enum json_kind kind = jsonscan_kind(*from);
+    enum json_kind kind = JSON_STRING;
     bool is_good;
-    s->is_escaped = false;
-    if (kind == JSON_STRING) {
+    if (*from == '"') {
         is_good = skip_string(s);
-    } else if (kind == JSON_TRUE) {
-        is_good = skip_word(s, STR("true"));
-    } else if (kind == JSON_FALSE) {
-        is_good = skip_word(s, STR("false"));
-    } else if (kind == JSON_NULL) {
-        is_good = skip_word(s, STR("null"));
-    } else if (*from == '-' || (*from >= '0' && *from <= '9')) {
-        is_good = skip_number(s);
     } else {
-        return jsonscan_fail(s, from, "expected a value");
+        kind = jsonscan_kind(*from);
+        s->is_escaped = false;
+        if (*from == '-' || (*from >= '0' && *from <= '9')) {
+            is_good = skip_number(s);
+        } else if (kind == JSON_TRUE) {
+            is_good = skip_word(s, STR("true"));
+        } else if (kind == JSON_FALSE) {
+            is_good = skip_word(s, STR("false"));
+        } else if (kind == JSON_NULL) {
+            is_good = skip_word(s, STR("null"));
+        } else {
+            return jsonscan_fail(s, from, "expected a value");
+        }
     }
     if (is_good) {
         add_node(s, from, (size_t)(s->at - from), (uint32_t)kind);
@@ -344,8 +466,9 @@ skip_to_next(struct jsonscan *s, uint32_t base)
     return true;
 }
 
-bool
-jsonscan_value(struct jsonscan *s)
+/* A value that is an array or object, at its bracket. */
+static bool
+skip_nested(struct jsonscan *s)
 {
     uint32_t base = s->depth;
     do {
@@ -374,6 +497,16 @@ jsonscan_value(struct jsonscan *s)
         }
     } while (s->depth > base);
     return true;
+}
+
+bool
+jsonscan_value(struct jsonscan *s)
+{
+    jsonscan_blanks(s);
+    if (s->at == s->end) {
+        return jsonscan_fail(s, s->at, "");
+    }
+    return *s->at == '{' || *s->at == '[' ? skip_nested(s) : skip_scalar(s);
 }
 
 bool

@@ -91,3 +91,10 @@ estimate_tokens(struct str text)
 {
     return (estimate_quarters(text) + 3) / 4;
 }
+
+uint64_t
+estimate_weighed(uint64_t bytes, const struct json_weight *weight)
+{
+    uint64_t ascii = bytes - weight->wide_bytes - weight->data_bytes;
+    return (ascii + 6 * weight->wide_characters + 3) / 4;
+}

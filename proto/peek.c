@@ -437,7 +437,8 @@ peek_json(enum endpoint endpoint, struct str body, struct peek *out, struct peek
                          .is_guarded = (row->flags & ENDPOINT_MODEL_BODY) != 0 };
     struct json_error bad = { 0, NULL };
     enum json_kind kind = JSON_NULL;
-    if (json_scan(body, on_member, &look, &kind, &bad) != ERR_OK) {
+    struct json_weight weight;
+    if (json_scan_weighed(body, on_member, &look, &kind, &bad, &weight) != ERR_OK) {
         return refuse(error, "invalid_json", NULL, "The body is not valid JSON at byte %zu: %s.",
                       bad.offset, bad.reason);
     }
@@ -457,7 +458,7 @@ peek_json(enum endpoint endpoint, struct str body, struct peek *out, struct peek
     read_limits(&look);
     read_session(&look);
     read_tier(&look);
-    out->input_tokens = estimate_tokens(body);
+    out->input_tokens = estimate_weighed(body.len, &weight);
     return ERR_OK;
 }
 

@@ -65,7 +65,8 @@ struct peek {
                                         behind the '{' of an empty object */
     bool has_members;
 
-    uint64_t input_tokens; /* estimate_tokens() of the body; of a form: of its text fields */
+    uint64_t input_tokens; /* estimate_weighed() of the body; of a form: estimate_tokens() of
+                              its text fields */
 };
 
 /* A refused body: what reply needs. */

@@ -26,35 +26,71 @@ read_count(struct json_value value, uint64_t *out)
     return true;
 }
 
-/* Counts of one object, by name, in one scan. */
+/* What to read of one object, by name, in one scan: numbers, and the objects or texts in it. */
 struct counts {
     const struct str *names;
     uint32_t name_count;
     uint64_t *values;
     uint32_t known; /* a bit a name */
+    const struct str *inner_names;
+    uint32_t inner_count;
+    struct json_value *inner; /* the first of each name, as json_get() would find it */
+    uint32_t inner_known;     /* a bit a name */
 };
+
+/* The index of this name in `names`; `count` when it is none of them. */
+static inline uint32_t
+index_of(const struct json_member *member, const struct str *names, uint32_t count)
+{
+    if (member->name_is_escaped) {
+        uint32_t i = 0;
+        while (i < count && !json_escaped_is(member->name, names[i])) {
+            i++;
+        }
+        return i;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        /* Length and first letter tell nearly all of them apart without a call. */
+        if (member->name.len == names[i].len && member->name.data[0] == names[i].data[0] &&
+            memcmp(member->name.data, names[i].data, names[i].len) == 0) {
+            return i;
+        }
+    }
+    return count;
+}
 
 static bool
 on_count(void *context, const struct json_member *member)
 {
     struct counts *counts = context;
-    for (uint32_t i = 0; i < counts->name_count; i++) {
-        if (json_name_is(member, counts->names[i])) {
-            counts->known |= read_count(member->value, &counts->values[i]) ? 1u << i : 0;
-            break;
-        }
+    uint32_t i = index_of(member, counts->names, counts->name_count);
+    if (i < counts->name_count) {
+        counts->known |= read_count(member->value, &counts->values[i]) ? 1u << i : 0;
+        return true;
+    }
+    i = index_of(member, counts->inner_names, counts->inner_count);
+    if (i < counts->inner_count && (counts->inner_known >> i & 1) == 0) {
+        counts->inner[i] = member->value;
+        counts->inner_known |= 1u << i;
     }
     return true;
+}
+
+static void
+run_counts(struct json_value object, struct counts *counts)
+{
+    if (object.kind != JSON_OBJECT || json_scan_object(object, on_count, counts) != ERR_OK) {
+        counts->known = 0;
+        counts->inner_known = 0;
+    }
 }
 
 static uint32_t
 read_counts(struct json_value object, const struct str *names, uint32_t name_count,
             uint64_t *values)
 {
-    struct counts counts = { names, name_count, values, 0 };
-    if (object.kind != JSON_OBJECT || json_scan_object(object, on_count, &counts) != ERR_OK) {
-        return 0;
-    }
+    struct counts counts = { .names = names, .name_count = name_count, .values = values };
+    run_counts(object, &counts);
     return counts.known;
 }
 
@@ -121,25 +157,42 @@ first_known(const uint64_t *values, uint32_t known, uint32_t from, uint32_t to, 
     return false;
 }
 
-/* One of two names of a details object. */
+/* The details beside the counts. Chat's spelling goes before that of responses. */
+enum openai_inner {
+    OPENAI_PROMPT_DETAILS,
+    OPENAI_INPUT_DETAILS,
+    OPENAI_COMPLETION_DETAILS,
+    OPENAI_OUTPUT_DETAILS,
+    OPENAI_INNERS
+};
+
+static const struct str openai_inner_names[OPENAI_INNERS] = {
+    { "prompt_tokens_details", 21 },
+    { "input_tokens_details", 20 },
+    { "completion_tokens_details", 25 },
+    { "output_tokens_details", 21 },
+};
+
+/* The details at `first`, else those at the index behind it. */
 static struct json_value
-details_of(struct json_value object, struct str name, struct str other)
+details_of(const struct counts *counts, enum openai_inner first)
 {
-    struct json_value details = { .kind = JSON_NULL };
-    if (!json_get(object, name, &details)) {
-        (void)json_get(object, other, &details);
+    for (uint32_t i = first; i <= (uint32_t)first + 1; i++) {
+        if ((counts->inner_known >> i & 1) != 0) {
+            return counts->inner[i];
+        }
     }
-    return details;
+    return (struct json_value){ .kind = JSON_NULL };
 }
 
 static void
-openai_input(struct usage *usage, struct json_value object, const uint64_t *values, uint32_t known,
-             uint64_t prompt)
+openai_input(struct usage *usage, const struct counts *counts, uint64_t prompt)
 {
-    struct json_value details =
-        details_of(object, STR("prompt_tokens_details"), STR("input_tokens_details"));
-    uint64_t inner[3] = { 0 };
-    uint32_t inner_known = read_counts(details, detail_names, 2, inner);
+    const uint64_t *values = counts->values;
+    uint32_t known = counts->known;
+    uint64_t inner[2] = { 0 };
+    uint32_t inner_known =
+        read_counts(details_of(counts, OPENAI_PROMPT_DETAILS), detail_names, 2, inner);
     uint64_t cached = inner[0];
     uint64_t written = inner[1];
     bool knows_cache = (inner_known & 1) != 0 || first_known(values, known, OPENAI_CACHE_READ_ALIAS,
@@ -160,7 +213,15 @@ bool
 report_openai(struct usage *usage, struct json_value object)
 {
     uint64_t values[OPENAI_COUNTS] = { 0 };
-    uint32_t known = read_counts(object, openai_names, OPENAI_COUNTS, values);
+    struct json_value inner[OPENAI_INNERS];
+    struct counts counts = { .names = openai_names,
+                             .name_count = OPENAI_COUNTS,
+                             .values = values,
+                             .inner_names = openai_inner_names,
+                             .inner_count = OPENAI_INNERS,
+                             .inner = inner };
+    run_counts(object, &counts);
+    uint32_t known = counts.known;
     uint64_t prompt = 0;
     uint64_t output = 0;
     bool knows_total = (known >> OPENAI_TOTAL & 1) != 0;
@@ -178,15 +239,14 @@ report_openai(struct usage *usage, struct json_value object)
         knows_output = true;
     }
     if (knows_input) {
-        openai_input(usage, object, values, known, prompt);
+        openai_input(usage, &counts, prompt);
     }
     if (knows_output) {
         usage->out_total = output;
         usage->known |= USAGE_OUTPUT;
     }
-    struct json_value details =
-        details_of(object, STR("completion_tokens_details"), STR("output_tokens_details"));
-    if (read_counts(details, detail_names + 2, 1, &usage->out_reasoning) != 0) {
+    if (read_counts(details_of(&counts, OPENAI_COMPLETION_DETAILS), detail_names + 2, 1,
+                    &usage->out_reasoning) != 0) {
         usage->known |= USAGE_REASONING;
     }
     return true;
@@ -206,13 +266,20 @@ static const struct str creation_names[] = {
     { "ephemeral_1h_input_tokens", 25 },
 };
 
+enum anthropic_inner { ANTHROPIC_CREATION, ANTHROPIC_DETAILS, ANTHROPIC_TIER, ANTHROPIC_INNERS };
+
+static const struct str anthropic_inner_names[ANTHROPIC_INNERS] = {
+    { "cache_creation", 14 },
+    { "output_tokens_details", 21 },
+    { "service_tier", 12 },
+};
+
+/* `creation`: JSON_NULL when the report has none. */
 static void
-anthropic_writes(struct usage *usage, struct json_value object, bool knows_total, uint64_t total)
+anthropic_writes(struct usage *usage, struct json_value creation, bool knows_total, uint64_t total)
 {
-    struct json_value creation;
     uint64_t split[2] = { 0 };
-    if (json_get(object, STR("cache_creation"), &creation) &&
-        read_counts(creation, creation_names, 2, split) != 0 && split[0] + split[1] > 0) {
+    if (read_counts(creation, creation_names, 2, split) != 0 && split[0] + split[1] > 0) {
         usage->in_cache_write_5m = split[0];
         usage->in_cache_write_1h = split[1];
     } else if (knows_total && total > 0 &&
@@ -226,7 +293,17 @@ bool
 report_anthropic(struct usage *usage, struct json_value object, bool is_final)
 {
     uint64_t values[4] = { 0 };
-    uint32_t known = read_counts(object, anthropic_names, 4, values);
+    struct json_value inner[ANTHROPIC_INNERS];
+    memset(inner, 0, sizeof inner);
+    _Static_assert(JSON_NULL == 0, "all zero is null everywhere");
+    struct counts counts = { .names = anthropic_names,
+                             .name_count = 4,
+                             .values = values,
+                             .inner_names = anthropic_inner_names,
+                             .inner_count = ANTHROPIC_INNERS,
+                             .inner = inner };
+    run_counts(object, &counts);
+    uint32_t known = counts.known;
     if (known == 0) {
         return false;
     }
@@ -236,19 +313,17 @@ report_anthropic(struct usage *usage, struct json_value object, bool is_final)
     }
     usage->in_cache_read = values[1] > 0 ? values[1] : usage->in_cache_read;
     usage->known |= (known & 6) != 0 ? (uint32_t)USAGE_CACHE : 0;
-    anthropic_writes(usage, object, (known & 4) != 0, values[2]);
+    anthropic_writes(usage, inner[ANTHROPIC_CREATION], (known & 4) != 0, values[2]);
     if ((known & 8) != 0) {
         usage->out_total = values[3] > 0 ? values[3] : usage->out_total;
         usage->known |= is_final ? (uint32_t)USAGE_OUTPUT : 0;
     }
-    struct json_value inner;
-    if (json_get_path(object, STR("output_tokens_details.thinking_tokens"), &inner) &&
-        read_count(inner, &usage->out_reasoning)) {
+    struct json_value thinking;
+    if (json_get(inner[ANTHROPIC_DETAILS], STR("thinking_tokens"), &thinking) &&
+        read_count(thinking, &usage->out_reasoning)) {
         usage->known |= USAGE_REASONING;
     }
-    if (json_get(object, STR("service_tier"), &inner)) {
-        report_tier(usage, inner);
-    }
+    report_tier(usage, inner[ANTHROPIC_TIER]);
     return true;
 }
 

@@ -2,14 +2,17 @@
  * usage.c - reading a provider's token counts (see usage.h).
  *
  * report.c reads a report; here are the two ways to find one: in a whole body, and in a stream's
- * events. For events, one pass over the quotes of the data finds the few words that matter; they
- * can only be names of members, because a quote inside a string has a backslash before it.
+ * events, where words.c tells which are worth a closer look.
  */
 #include "proto/usage.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "base/json.h"
-#include "proto/estimate.h"
 #include "proto/report.h"
+#include "proto/words.h"
 
 struct outer {
     struct json_value usage;    /* usage or usageMetadata; JSON_NULL = none */
@@ -44,7 +47,10 @@ on_outer(void *context, const struct json_member *member)
         { { "id", 2 }, offsetof(struct outer, id) },
     };
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-        if (json_name_is(member, wanted[i].name)) {
+        /* The first letter spares most comparisons; an escape may hide it. */
+        if ((member->name_is_escaped || (member->name.len == wanted[i].name.len &&
+                                         member->name.data[0] == wanted[i].name.data[0])) &&
+            json_name_is(member, wanted[i].name)) {
             struct outer *outer = context;
             *(struct json_value *)(void *)((char *)outer + wanted[i].offset) = member->value;
             break;
@@ -124,6 +130,40 @@ on_element(void *context, const struct json_member *member)
     return true;
 }
 
+/* Offset of the last `name`, which has its quotes, in `text`. */
+static bool
+find_last(struct str text, struct str name, size_t *out)
+{
+    size_t left = text.len < name.len ? 0 : text.len - name.len + 1; /* places not looked at */
+#if defined(__SSE2__)
+    /* Sixteen places a step: first letter and closing quote tell nearly all apart. */
+    __m128i letter = _mm_set1_epi8(name.data[1]);
+    __m128i quote = _mm_set1_epi8('"');
+    for (; left >= 16; left -= 16) {
+        const char *from = text.data + left - 16;
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(from + 1));
+        __m128i y = _mm_loadu_si128((const __m128i *)(const void *)(from + name.len - 1));
+        x = _mm_and_si128(_mm_cmpeq_epi8(x, letter), _mm_cmpeq_epi8(y, quote));
+        unsigned mask = (unsigned)_mm_movemask_epi8(x);
+        while (mask != 0) {
+            unsigned top = 31u - (unsigned)__builtin_clz(mask);
+            if (memcmp(from + top, name.data, name.len) == 0) {
+                *out = (size_t)(from + top - text.data);
+                return true;
+            }
+            mask &= ~(1u << top);
+        }
+    }
+#endif
+    while (left-- > 0) {
+        if (memcmp(text.data + left, name.data, name.len) == 0) {
+            *out = left;
+            return true;
+        }
+    }
+    return false;
+}
+
 #define REPORT_TRIES_MAX 64u /* places that look like a report, so that nesting costs no square */
 
 /* A body that is cut off at either end: the last report in it that is whole. */
@@ -156,6 +196,44 @@ read_backwards(enum dialect dialect, struct str body, struct elements *elements)
     return false;
 }
 
+/*
+ * The report of an ordinary body, without a look at the long answer before it:
+ *
+ *      {"id": ... ,"usage":{...},"more":"x"}
+ *                  ^       ^    ^ the rest reads as the members of an object that ends the text, so
+ *                  |       |      the report is a member of the outermost object
+ *                  |       one object
+ *                  the last of this name; an earlier one would not count
+ *
+ * A service tier may stand before it, so one seen there, like all else, is left to the full scan.
+ * true: *is_found is what the full scan would say.
+ */
+static bool
+read_at_end(enum dialect dialect, struct str body, struct elements *elements)
+{
+    struct str name = dialect == DIALECT_GEMINI ? STR("\"usageMetadata\"") : STR("\"usage\"");
+    struct str tier = STR("\"service_tier\"");
+    size_t at;
+    struct outer outer = no_members();
+    if (!find_last(body, name, &at)) {
+        return false;
+    }
+    struct str rest = str_skip(body, at + name.len);
+    if (rest.len == 0 || rest.data[0] != ':' ||
+        json_prefix(str_skip(rest, 1), &outer.usage) != ERR_OK || outer.usage.kind != JSON_OBJECT) {
+        return false;
+    }
+    struct str report = outer.usage.raw;
+    size_t tier_at;
+    rest = str_skip(body, (size_t)(report.data - body.data) + report.len);
+    if (json_scan_rest(rest, on_outer, &outer) != ERR_OK || outer.usage.raw.data != report.data ||
+        (outer.tier.raw.len == 0 && find_last(str_make(body.data, at), tier, &tier_at))) {
+        return false;
+    }
+    elements->is_found = read_report(dialect, &outer, elements->usage, &elements->gemini);
+    return true;
+}
+
 bool
 usage_read_body(enum dialect dialect, struct str body, struct usage *out)
 {
@@ -164,7 +242,9 @@ usage_read_body(enum dialect dialect, struct str body, struct usage *out)
     struct outer outer = no_members();
     struct json_value array;
     enum json_kind kind = JSON_NULL;
-    if (json_scan(body, on_outer, &outer, &kind, NULL) != ERR_OK) {
+    if (read_at_end(dialect, body, &elements)) {
+        /* found, or known not to be there */
+    } else if (json_scan(body, on_outer, &outer, &kind, NULL) != ERR_OK) {
         elements.is_found = read_backwards(dialect, body, &elements);
     } else if (kind == JSON_OBJECT) {
         elements.is_found = read_outer(dialect, &outer, out, &elements.gemini);
@@ -180,141 +260,6 @@ usage_read_body(enum dialect dialect, struct str body, struct usage *out)
     return elements.is_found;
 }
 
-/* --- the words of an event --- */
-
-enum word {
-    WORD_USAGE = 1,  /* a report, not null */
-    WORD_FINISH = 2, /* a reason to be finished, not null and not empty */
-    WORD_ERROR = 4,  /* an error, not null */
-    WORD_CONTENT = 8 /* text or a call */
-};
-
-enum word_value { VALUE_OBJECT, VALUE_TEXT, VALUE_ANY };
-
-#define WORD_DIALECTS(d) DIALECT_BIT(DIALECT_##d)
-
-/* What to look for in events of which dialects; the closing quote belongs to the word. */
-static const struct {
-    struct str text;
-    enum word word;
-    enum word_value value;
-    uint32_t dialects;
-} words[] = {
-    { { "usage\"", 6 }, WORD_USAGE, VALUE_OBJECT, WORD_DIALECTS(CHAT) },
-    { { "finish_reason\"", 14 }, WORD_FINISH, VALUE_TEXT, WORD_DIALECTS(CHAT) },
-    { { "content\"", 8 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(CHAT) },
-    { { "reasoning_content\"", 18 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(CHAT) },
-    { { "reasoning\"", 10 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(CHAT) },
-    { { "refusal\"", 8 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(CHAT) },
-    { { "arguments\"", 10 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(CHAT) },
-    { { "text\"", 5 },
-      WORD_CONTENT,
-      VALUE_TEXT,
-      WORD_DIALECTS(CHAT) | WORD_DIALECTS(ANTHROPIC) | WORD_DIALECTS(GEMINI) },
-    { { "thinking\"", 9 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(ANTHROPIC) },
-    { { "partial_json\"", 13 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(ANTHROPIC) },
-    { { "delta\"", 6 }, WORD_CONTENT, VALUE_TEXT, WORD_DIALECTS(CHAT) | WORD_DIALECTS(RESPONSES) },
-    { { "usageMetadata\"", 14 }, WORD_USAGE, VALUE_OBJECT, WORD_DIALECTS(GEMINI) },
-    { { "finishReason\"", 13 }, WORD_FINISH, VALUE_TEXT, WORD_DIALECTS(GEMINI) },
-    { { "blockReason\"", 12 }, WORD_FINISH, VALUE_TEXT, WORD_DIALECTS(GEMINI) },
-    { { "functionCall\"", 13 }, WORD_CONTENT, VALUE_OBJECT, WORD_DIALECTS(GEMINI) },
-    { { "inlineData\"", 11 }, WORD_CONTENT, VALUE_OBJECT, WORD_DIALECTS(GEMINI) },
-    { { "error\"", 6 }, WORD_ERROR, VALUE_ANY, WORD_DIALECTS(CHAT) | WORD_DIALECTS(GEMINI) },
-};
-
-struct look {
-    uint32_t words;         /* enum word bits */
-    uint64_t text_quarters; /* of the texts under WORD_CONTENT */
-};
-
-/* The end of the string whose content begins at `at`: its closing quote, or `end`. */
-static const char *
-string_end(const char *at, const char *end)
-{
-    const char *from = at;
-    while (at < end) {
-        const char *quote = memchr(at, '"', (size_t)(end - at));
-        if (quote == NULL) {
-            return end;
-        }
-        const char *slash = quote;
-        while (slash > from && slash[-1] == '\\') {
-            slash--;
-        }
-        if ((quote - slash) % 2 == 0) {
-            return quote;
-        }
-        at = quote + 1;
-    }
-    return end;
-}
-
-/* The value's first byte behind a name's closing quote; NULL when no member's name stands there. */
-static const char *
-value_behind(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
-        at++;
-    }
-    if (at == end || *at != ':') {
-        return NULL;
-    }
-    at++;
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
-        at++;
-    }
-    return at == end ? NULL : at;
-}
-
-/* Takes note of the word at `at` (behind a quote) when it is one; returns where to go on. */
-static const char *
-look_at_word(struct look *look, uint32_t dialects, const char *at, const char *end)
-{
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        struct str text = words[i].text;
-        if (*at != text.data[0] || (words[i].dialects & dialects) == 0 ||
-            (size_t)(end - at) < text.len || memcmp(at, text.data, text.len) != 0) {
-            continue;
-        }
-        const char *value = value_behind(at + text.len, end);
-        if (value == NULL) {
-            return at + text.len;
-        }
-        if (*value == '"' && value + 1 < end && value[1] != '"' && words[i].value != VALUE_OBJECT) {
-            const char *close = string_end(value + 1, end);
-            look->words |= words[i].word;
-            if (words[i].word == WORD_CONTENT) {
-                struct str content = str_make(value + 1, (size_t)(close - value - 1));
-                look->text_quarters += estimate_quarters(content);
-            }
-            return close < end ? close + 1 : end;
-        }
-        if (*value == '{' && words[i].value != VALUE_TEXT) {
-            look->words |= words[i].word;
-        }
-        return value;
-    }
-    return at;
-}
-
-static struct look
-look_over(uint32_t dialects, struct str data)
-{
-    /* First letters of the words: most quotes are told apart here. */
-    static const uint32_t letters = 1u << 0 | 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 |
-                                    1u << 8 | 1u << 15 | 1u << 17 | 1u << 19 | 1u << 20;
-    struct look look = { 0, 0 };
-    const char *at = data.data;
-    const char *end = data.data + data.len;
-    while (at < end && (at = memchr(at, '"', (size_t)(end - at))) != NULL) {
-        at++;
-        if (at < end && *at >= 'a' && *at <= 'z' && (letters >> (*at - 'a') & 1) != 0) {
-            at = look_at_word(&look, dialects, at, end);
-        }
-    }
-    return look;
-}
-
 /* --- events --- */
 
 void
@@ -324,9 +269,9 @@ usage_stream_init(struct usage_stream *stream, enum dialect dialect)
 }
 
 static uint32_t
-content(struct usage_stream *stream, const struct look *look)
+content(struct usage_stream *stream, const struct words *look)
 {
-    if ((look->words & WORD_CONTENT) == 0) {
+    if ((look->seen & WORDS_CONTENT) == 0) {
         return 0;
     }
     stream->deltas++;
@@ -356,28 +301,39 @@ is_media_end(struct str name)
            str_equal(name, STR("image_edit.completed"));
 }
 
+/* A chat event that says more than text. Apart, so that a delta makes no room for all its members.
+ */
+static __attribute__((noinline)) uint32_t
+chat_report(struct usage_stream *stream, struct str data)
+{
+    struct outer outer;
+    if (!read_members(data, &outer)) {
+        return 0;
+    }
+    if (is_error(outer.error)) {
+        return USAGE_EVENT_FAILED;
+    }
+    if (!read_report(DIALECT_CHAT, &outer, &stream->usage, &stream->gemini)) {
+        return 0;
+    }
+    bool is_list = outer.choices.kind == JSON_ARRAY;
+    bool has_choices =
+        is_list && memchr(outer.choices.raw.data, '{', outer.choices.raw.len) != NULL;
+    return USAGE_EVENT_USAGE | (is_list && !has_choices ? (uint32_t)USAGE_EVENT_ONLY : 0);
+}
+
 static uint32_t
 chat_event(struct usage_stream *stream, struct str name, struct str data)
 {
     if (str_starts(data, STR("[DONE]"))) {
         return USAGE_EVENT_DONE | USAGE_EVENT_END;
     }
-    struct look look = look_over(WORD_DIALECTS(CHAT), data);
+    struct words look = words_look(DIALECT_BIT(DIALECT_CHAT), data);
     uint32_t bits =
         is_media_end(name) ? (uint32_t)USAGE_EVENT_DONE | USAGE_EVENT_END : content(stream, &look);
-    bits |= (look.words & WORD_FINISH) != 0 ? (uint32_t)USAGE_EVENT_DONE : 0;
-    struct outer outer;
-    if ((look.words & (WORD_USAGE | WORD_ERROR)) != 0 && read_members(data, &outer)) {
-        if (is_error(outer.error)) {
-            return bits | USAGE_EVENT_FAILED;
-        }
-        if (read_report(DIALECT_CHAT, &outer, &stream->usage, &stream->gemini)) {
-            bits |= USAGE_EVENT_USAGE;
-            bool has_choices = outer.choices.kind == JSON_ARRAY &&
-                               memchr(outer.choices.raw.data, '{', outer.choices.raw.len) != NULL;
-            bits |=
-                outer.choices.kind == JSON_ARRAY && !has_choices ? (uint32_t)USAGE_EVENT_ONLY : 0;
-        }
+    bits |= (look.seen & WORDS_FINISH) != 0 ? (uint32_t)USAGE_EVENT_DONE : 0;
+    if ((look.seen & (WORDS_USAGE | WORDS_ERROR)) != 0) {
+        bits |= chat_report(stream, data);
     }
     return str_equal(name, STR("error")) ? bits | USAGE_EVENT_FAILED : bits;
 }
@@ -429,7 +385,7 @@ responses_event(struct usage_stream *stream, struct str name, struct str data)
         name = is_read ? type_of(&outer) : name;
     }
     if (str_ends(name, STR(".delta"))) {
-        struct look look = look_over(WORD_DIALECTS(RESPONSES), data);
+        struct words look = words_look(DIALECT_BIT(DIALECT_RESPONSES), data);
         return content(stream, &look);
     }
     uint32_t bits = responses_kind(name);
@@ -458,7 +414,7 @@ anthropic_event(struct usage_stream *stream, struct str name, struct str data)
         name = is_read ? type_of(&outer) : name;
     }
     if (str_equal(name, STR("content_block_delta"))) {
-        struct look look = look_over(WORD_DIALECTS(ANTHROPIC), data);
+        struct words look = words_look(DIALECT_BIT(DIALECT_ANTHROPIC), data);
         return content(stream, &look);
     }
     if (str_equal(name, STR("message_stop"))) {
@@ -489,11 +445,11 @@ anthropic_event(struct usage_stream *stream, struct str name, struct str data)
 static uint32_t
 gemini_event(struct usage_stream *stream, struct str name, struct str data)
 {
-    struct look look = look_over(WORD_DIALECTS(GEMINI), data);
+    struct words look = words_look(DIALECT_BIT(DIALECT_GEMINI), data);
     uint32_t bits = content(stream, &look);
-    bits |= (look.words & WORD_FINISH) != 0 ? (uint32_t)USAGE_EVENT_DONE : 0;
+    bits |= (look.seen & WORDS_FINISH) != 0 ? (uint32_t)USAGE_EVENT_DONE : 0;
     struct outer outer;
-    if ((look.words & (WORD_USAGE | WORD_ERROR)) != 0 && read_members(data, &outer)) {
+    if ((look.seen & (WORDS_USAGE | WORDS_ERROR)) != 0 && read_members(data, &outer)) {
         if (is_error(outer.error)) {
             return bits | USAGE_EVENT_FAILED;
         }
@@ -555,7 +511,7 @@ usage_finish(struct usage_stream *stream, uint64_t input_tokens, bool is_complet
 void
 usage_estimate(struct usage *usage, uint64_t input_tokens, struct str body)
 {
-    struct look look = look_over(DIALECT_MASK_ALL, body);
+    struct words look = words_look(DIALECT_MASK_ALL, body);
     *usage = (struct usage){ .in_fresh = input_tokens,
                              .out_total = (look.text_quarters + 3) / 4,
                              .source = USAGE_ESTIMATED };

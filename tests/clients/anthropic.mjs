@@ -1,11 +1,11 @@
-// anthropic.mjs - the package "@anthropic-ai/sdk" as the client: 1.x, which sends the key as Bearer,
-// and 0.x, which sends it as x-api-key and states an older version.
+// anthropic.mjs - the package "@anthropic-ai/sdk" as the client: 1.x, which sends the key as
+// Bearer, and 0.x, which sends it as x-api-key and states an older version.
 import assert from "node:assert/strict";
 import First from "anthropic-sdk-0";
 import Second from "@anthropic-ai/sdk";
 
-import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh, rejection,
-    sent, stats, test, until } from "./play.mjs";
+import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh,
+    rejection, sent, stats, test, until } from "./play.mjs";
 
 const hello = { model: "claude-haiku-4-5", max_tokens: 100,
     messages: [{ role: "user", content: "hello" }] };

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { ApiError, GoogleGenAI } from "@google/genai";
 
-import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh, rejection,
-    sent, stats, test, until } from "./play.mjs";
+import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh,
+    rejection, sent, stats, test, until } from "./play.mjs";
 
 const model = "gemini-2.5-flash";
 const hello = { model, contents: "hello" };

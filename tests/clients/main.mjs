@@ -1,4 +1,5 @@
-// main.mjs PART... - runs the tests of the parts, one after the other; run.sh starts what they need.
+// main.mjs PART... - runs the tests of the parts, one after the other; run.sh starts what they
+// need.
 import assert from "node:assert/strict";
 
 import { fake, play, test } from "./play.mjs";

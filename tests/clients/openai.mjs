@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import OpenAI, { toFile } from "openai";
 
-import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh, rejection, sent,
-    stats, test, until } from "./play.mjs";
+import { all, base64_of, both, faulty, gateway, letters, png, provider, received, refresh,
+    rejection, sent, stats, test, until } from "./play.mjs";
 
 const client = (at, more) =>
     new OpenAI({ apiKey: at.key, baseURL: `${at.url}/v1`, maxRetries: 0, ...more });
@@ -12,7 +12,8 @@ const tools = [{
     type: "function",
     function: {
         name: "get_weather",
-        parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] },
+        parameters: { type: "object", properties: { city: { type: "string" } },
+            required: ["city"] },
     },
 }];
 
@@ -36,7 +37,7 @@ test("openai: the body goes as it is", async () => {
     assert.equal(got.fields.get("authorization"), `Bearer ${process.env.FAKE_KEY}`);
 });
 
-// The gateway asks for usage itself and takes the chunk with it out again. What is left of it is the
+// The gateway asks for usage itself and takes the chunk with it out again. What is left is the
 // "usage":null of the other chunks, which the SDK's types allow; the rest is as the provider's own.
 function without_null_usage(item) {
     const { usage, ...rest } = item;
@@ -133,7 +134,8 @@ test("openai: tools streamed", async () => {
 test("openai: a value for a schema", async () => {
     const schema = { type: "object", properties: { n: { type: "integer" } }, required: ["n"],
         additionalProperties: false };
-    const response_format = { type: "json_schema", json_schema: { name: "x", strict: true, schema } };
+    const response_format = { type: "json_schema",
+        json_schema: { name: "x", strict: true, schema } };
     const answer = await both((at) =>
         client(at).chat.completions.parse({ ...hello, response_format }));
     assert.ok(Number.isInteger(answer.choices[0].message.parsed.n));

@@ -121,7 +121,8 @@ export const letters = "aé€😀\u2028\"\\\t漢字🏳️‍🌈 data: x";
 
 // One red pixel.
 export const png =
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAE" +
+    "hQGAhKmMIQAAAABJRU5ErkJggg==";
 
 // So many bytes as base64, of which no part looks like another.
 export function base64_of(bytes) {

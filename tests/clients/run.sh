@@ -63,10 +63,11 @@ install() {
     [ ! -e "$stamp" ] || return 0
     command -v npm >/dev/null 2>&1 || "$root/tests/deps.sh" test || return 1
     rm -rf "$1/node_modules"
-    (cd "$1" && timeout --kill-after=5 240 npm install --no-save) >"$dir/npm.log" 2>&1 </dev/null || {
+    if ! (cd "$1" && timeout --kill-after=5 240 npm install --no-save) \
+        >"$dir/npm.log" 2>&1 </dev/null; then
         tail -n 20 "$dir/npm.log"
         return 1
-    }
+    fi
     : >"$stamp"
 }
 
@@ -167,7 +168,8 @@ if [ -z "${CLIENTS_ALONE:-}" ]; then
     # shellcheck disable=SC2086 # words are wanted
     if unshare $alone ip link set lo up 2>/dev/null; then
         rm -rf "$dir"
-        CLIENTS_ALONE=1 exec unshare $alone sh -c 'ip link set lo up; exec bash run.sh "$@"' sh $parts
+        export CLIENTS_ALONE=1
+        exec unshare $alone sh -c 'ip link set lo up; exec bash run.sh "$@"' sh $parts
     fi
 fi
 

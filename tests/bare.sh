@@ -37,6 +37,7 @@ inside() {
     shift
     timeout --kill-after=10 "$seconds" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
         LANG=C.UTF-8 ${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
+        ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt} \
         chroot "$root" sh -c "$*"
 }
 
@@ -51,6 +52,8 @@ make_root() {
         return 1
     fi
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
+    # Where a proxy with a certificate of its own stands before the registries, it must be known.
+    cp -r /usr/local/share/ca-certificates "$root/usr/local/share/" 2>/dev/null
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev" && mount --make-rslave "$root/dev"
     mkdir -p "$root/root/sub2api"
@@ -94,14 +97,16 @@ ask() {
 }
 
 try_test() {
-    local suite=$1 log=$dir/$1.test.log last
-    inside 2400 "cd /root/sub2api && make test" >"$log" 2>&1
-    last=$(tail -n 1 "$log")
-    case $last in
-    *' passed, 0 failed') ok "$suite test: $last" ;;
+    local suite=$1 log=$dir/$1.test.log last status
+    inside 3600 "cd /root/sub2api && make test" >"$log" 2>&1
+    status=$?
+    last=$(grep -aE '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1)
+    case $status-$last in
+    0-*' passed, 0 failed') ok "$suite test: $last" ;;
     *)
-        bad "$suite test: $last"
+        bad "$suite test: status $status, ${last:-no last line}"
         grep -aE '^(FAIL|not ok) ' "$log" | head -n 20
+        [ -n "$last" ] || tail -n 20 "$log"
         ;;
     esac
 }

@@ -159,7 +159,7 @@ $(B)/fuzz/%: $(B)/fuzz/tests/fuzz/fuzz_%.o $(call archives,fuzz,upstream)
 	$(call say,LD  $@)
 	$(call link,fuzz) $(LIBS)
 
-.PRECIOUS: $(B)/%.o
+.SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 # --- what a person types ----------------------------------------------------------------------
@@ -202,9 +202,8 @@ uninstall: ## remove what install put there; data and configuration stay
 
 ## Tests
 .PHONY: test check tidy unit asan scenario fuzz fuzz-smoke clients crash model bench bare
-test: ## everything: tidy, unit, fuzz smoke, scenario, clients; ends with "N passed, N failed"
-	@tests/deps.sh run test
-	@tests/run.sh tidy unit fuzz-smoke scenario $(if $(wildcard tests/clients/*),clients)
+test: ## everything: tidy, unit, fuzz smoke, scenario, clients, model; ends with "N passed, N failed"
+	@tests/run.sh tidy unit fuzz-smoke scenario clients model
 check: ## the quick part: tidy, unit, scenario
 	@tests/run.sh tidy unit scenario
 tidy: ## layers, names, sizes, banned calls, formatting
@@ -222,7 +221,7 @@ clients: ## the official SDKs and command line programs against the gateway
 	@tests/run.sh clients cli
 crash: ## kill -9 at named points, invariants afterwards
 	@tests/run.sh crash
-model: ## the Spin models of the shared segment's protocols
+model: ## the Spin models of the shared segment's protocols, about a minute
 	@tests/run.sh model
 bench: ## load, CPU and memory, side by side with nginx
 	@tests/deps.sh run bench

@@ -12,7 +12,7 @@ fi
 
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 packages_run="gcc make pkgconf libc6-dev libmbedtls-dev liblmdb-dev zlib1g-dev libzstd-dev ca-certificates"
-packages_test="libcriterion-dev clang"
+packages_test="libcriterion-dev clang spin"
 packages_bench="nginx-light valgrind strace"
 packages_bare="debootstrap"
 case $codename in

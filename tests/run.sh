@@ -3,7 +3,8 @@
 #
 # Parts: tidy unit unit_<folder> fuzz-smoke fuzz scenario clients cli crash model.
 # A part that cannot be built, crashes, leaks or runs nothing counts as one failure more.
-# Each part prints what failed; its whole output is in build/test/<part>.log.
+# Each part prints what failed; its whole output is in build/test/<part>.log. The deadlines are there
+# to end what hangs: they are several times what a part needs on two busy cores.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${B:-build}
@@ -12,8 +13,10 @@ mkdir -p "$logs"
 passed=0
 failed=0
 
+# Under `make -j` the jobs of the make above cannot be shared: a recipe like this one gets none.
 jobs=$(nproc 2>/dev/null || echo 2)
-case "${MAKEFLAGS:-}" in *-j*) make_jobs= ;; *) make_jobs=-j$jobs ;; esac
+MAKEFLAGS=$(printf '%s' "${MAKEFLAGS:-}" | sed -E 's/ ?(-j[0-9]*|--jobserver-[a-z]*=[^ ]*)//g')
+export MAKEFLAGS
 
 say() { printf '%s\n' "$*"; }
 
@@ -35,8 +38,7 @@ lose() {
 make_targets() {
     local part=$1
     shift
-    # shellcheck disable=SC2086 # one word or none
-    if ! ${MAKE:-make} --no-print-directory $make_jobs "$@" >"$logs/$part.build.log" 2>&1; then
+    if ! ${MAKE:-make} --no-print-directory "-j$jobs" "$@" >"$logs/$part.build.log" 2>&1; then
         lose "$part" "does not build" "$logs/$part.build.log"
         return 1
     fi
@@ -73,7 +75,7 @@ run_unit() {
     local folder=$1 log=$logs/unit_$1.log status line tested good
     make_targets "unit_$folder" "$build/asan/tests/unit_$folder" || return
     sanitizers "unit_$folder"
-    timeout 240 "$build/asan/tests/unit_$folder" -j"$jobs" --timeout 60 >"$log" 2>&1
+    timeout 900 "$build/asan/tests/unit_$folder" -j"$jobs" --timeout 120 >"$log" 2>&1
     status=$?
     line=$(grep -a 'Synthesis: Tested:' "$log" | tail -n 1 | sed 's/\x1b\[[0-9;]*m//g')
     tested=$(printf '%s' "$line" | sed -n 's/.*Tested: \([0-9]*\).*/\1/p')
@@ -128,7 +130,7 @@ run_fuzz() {
         name=${name#fuzz_}
         log=$logs/fuzz_$name.log
         mkdir -p "$build/fuzz/found/$name" "tests/fuzz/corpus/$name"
-        timeout $((seconds + 60)) "$build/fuzz/$name" -max_total_time="$seconds" -timeout=20 \
+        timeout $((seconds + 300)) "$build/fuzz/$name" -max_total_time="$seconds" -timeout=60 \
             -rss_limit_mb=2048 -artifact_prefix="$build/fuzz/$name-" "$build/fuzz/found/$name" \
             "tests/fuzz/corpus/$name" >"$log" 2>&1
         status=$?
@@ -149,9 +151,12 @@ run_fuzz() {
     fi
 }
 
+tests/deps.sh run test || lose deps "packages are missing and could not be installed"
+
 for part in "$@"; do
+    started=$SECONDS
     case $part in
-    tidy) run_lines tidy 300 bash tests/tidy/tidy.sh ;;
+    tidy) run_lines tidy 900 bash tests/tidy/tidy.sh ;;
     unit) units ;;
     unit_*) run_unit "${part#unit_}" ;;
     fuzz-smoke)
@@ -161,23 +166,24 @@ for part in "$@"; do
     fuzz) run_fuzz fuzz "${FUZZ_SECONDS:-600}" ;;
     scenario)
         make_targets scenario asan "$build/fake-provider" "$build/asan/tests/scenario/run" &&
-            run_lines scenario 480 "$build/asan/tests/scenario/run"
+            run_lines scenario 1200 "$build/asan/tests/scenario/run"
         ;;
     clients)
-        make_targets clients asan "$build/fake-provider" && run_lines clients 420 bash tests/clients/run.sh
+        make_targets clients asan "$build/fake-provider" && run_lines clients 900 bash tests/clients/run.sh
         ;;
     cli)
-        make_targets cli asan "$build/fake-provider" && run_lines cli 720 bash tests/clients/run.sh cli
+        make_targets cli asan "$build/fake-provider" && run_lines cli 1200 bash tests/clients/run.sh cli
         ;;
     crash)
-        make_targets crash asan "$build/fake-provider" && run_lines crash 600 bash tests/crash/run.sh
+        make_targets crash asan "$build/fake-provider" && run_lines crash 1200 bash tests/crash/run.sh
         ;;
-    model) run_lines model 600 bash tests/model/run.sh ;;
+    model) run_lines model 900 bash tests/model/run.sh ;;
     *)
         echo "run.sh: unknown part $part" >&2
         exit 2
         ;;
     esac
+    say "time $part: $((SECONDS - started)) s"
 done
 
 say "$passed passed, $failed failed"

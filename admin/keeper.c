@@ -1,10 +1,7 @@
 #include "admin/keeper.h"
 
-#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "admin/adminconf.h"
 #include "admin/resolve.h"
@@ -15,7 +12,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "proto/dialect.h"
+#include "shm/child.h"
 #include "shm/counter.h"
 #include "shm/heritage.h"
 #include "shm/job.h"
@@ -50,14 +47,13 @@ struct keeper {
     struct catalog *catalog;
     struct resolve *resolve;
     struct warm *warm;
-    struct loop_io signal_io;
-    struct loop_io wake_io;
-    struct loop_io life_io;
+    struct child child;
+    bool is_stopping;
     struct loop_timer beat;
     struct test tests[JOBS_MAX];
 };
 
-static struct keeper *keeper; /* one a process; the panic hook needs it */
+static struct keeper *keeper; /* one a process */
 
 /* --- account tests --- */
 
@@ -198,12 +194,9 @@ on_beat(struct loop_timer *timer)
 }
 
 static void
-on_wake(struct loop_io *io, uint32_t events)
+on_wake(struct child *child)
 {
-    (void)events;
-    eventfd_t value;
-    while (eventfd_read(io->fd, &value) == 0) {
-    }
+    (void)child;
     wake_clear(keeper->segment, keeper->slot);
     look();
 }
@@ -212,83 +205,26 @@ on_wake(struct loop_io *io, uint32_t events)
 
 /* Nothing here is a client's: it may stop at once. */
 static void
-on_signal(struct loop_io *io, uint32_t events)
+on_drain(struct child *child)
 {
-    (void)events;
-    struct signalfd_siginfo info;
-    while (read(io->fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        /* TERM may come twice: from the master, and from whoever signals the whole group. */
-        if (slot_state(keeper->segment, keeper->slot) == SLOT_ACTIVE) {
-            slot_drain(keeper->segment, keeper->slot);
-        }
+    (void)child;
+    if (!keeper->is_stopping) {
+        keeper->is_stopping = true;
+        slot_drain(keeper->segment, keeper->slot);
         loop_stop(keeper->loop);
     }
 }
 
-static void
-on_life(struct loop_io *io, uint32_t events)
-{
-    (void)events;
-    loop_remove(keeper->loop, io);
-    loop_stop(keeper->loop);
-}
-
-static void
-on_panic(const char *text)
-{
-    counter_add(keeper->segment, keeper->slot, COUNTER_CHECKS_FAILED, 1);
-    slot_crash(keeper->segment, keeper->slot, text);
-    log_flush();
-}
-
-static void *
-make_target(void *context, const struct account *account)
-{
-    const struct keeper *its = context;
-    return target_make(&its->segment->hash_key, account);
-}
-
-static void
-free_target(void *context, void *extra)
-{
-    (void)context;
-    target_free(extra);
-}
-
-static enum err
-open_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGQUIT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    keeper->signal_io.on_ready = on_signal;
-    keeper->wake_io.on_ready = on_wake;
-    keeper->life_io.on_ready = on_life;
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    enum err err = fd < 0 ? ERR_IO : loop_add_level(keeper->loop, &keeper->signal_io, fd);
-    if (err == ERR_OK) {
-        err = loop_add_level(keeper->loop, &keeper->wake_io,
-                             keeper->heritage->wake_fds[keeper->slot]);
-    }
-    if (err == ERR_OK) {
-        err = loop_add_level(keeper->loop, &keeper->life_io, keeper->heritage->life_fd);
-    }
-    return err;
-}
+static const struct child_hooks child_hooks = { .on_drain = on_drain, .on_wake = on_wake };
 
 static enum err
 open_all(void)
 {
     const struct heritage *heritage = keeper->heritage;
-    struct catalog_hooks hooks = { .dialects = dialect_mask_parse,
-                                   .extra_make = make_target,
-                                   .extra_free = free_target,
-                                   .context = keeper };
+    struct catalog_hooks hooks = target_hooks(&keeper->segment->hash_key);
     enum err err = loop_make(CLIENTS_MAX + RESOLVE_CHILDREN + 16, 4 * CLIENTS_MAX, &keeper->loop);
     if (err == ERR_OK) {
-        err = open_signals();
+        err = child_open(&keeper->child, keeper->loop, heritage, &child_hooks);
     }
     if (err == ERR_OK) {
         err = reach_make(keeper->loop, heritage, CLIENTS_MAX, &keeper->reach);
@@ -318,8 +254,7 @@ keeper_main(const struct heritage *heritage)
     keeper->heritage = heritage;
     keeper->segment = heritage->segment;
     keeper->slot = heritage->slot;
-    slot_enter(keeper->segment, keeper->slot, clock_now_ms());
-    check_set_hook(on_panic);
+    child_enter(heritage);
     enum err err = open_all();
     if (err != ERR_OK) {
         log_event(LOG_ERROR, "start", "why=\"keeper cannot start\" err=%s", err_name(err));

@@ -1,10 +1,6 @@
 #include "admin/recorder.h"
 
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "admin/api.h"
 #include "admin/drainer.h"
@@ -15,6 +11,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "http/server.h"
+#include "shm/child.h"
 #include "shm/counter.h"
 #include "shm/health.h"
 #include "shm/heritage.h"
@@ -33,15 +30,13 @@
 
 struct process {
     struct recorder recorder;
-    struct loop_io signal_io;
-    struct loop_io wake_io;
-    struct loop_io life_io;
+    struct child child;
     struct loop_timer commit;
     struct loop_timer beat;
     uint64_t pruned_ms;
 };
 
-static struct process *process; /* one a process; the panic hook needs it */
+static struct process *process; /* one a process */
 
 /* --- records --- */
 
@@ -82,13 +77,9 @@ on_commit(struct loop_timer *timer)
 }
 
 static void
-on_wake(struct loop_io *io, uint32_t events)
+on_wake(struct child *child)
 {
-    (void)events;
-    struct process *its = LIST_OWNER(io, struct process, wake_io);
-    eventfd_t value;
-    while (eventfd_read(io->fd, &value) == 0) {
-    }
+    struct process *its = LIST_OWNER(child, struct process, child);
     if (its->commit.at_ms == 0) {
         struct loop *loop = its->recorder.loop;
         loop_timer_set(loop, &its->commit,
@@ -175,73 +166,25 @@ drain(struct process *its)
     server_drain(its->recorder.server);
 }
 
+/* Also when the master is dead: the workers finish their streams, their records are ours to commit.
+ */
 static void
-on_signal(struct loop_io *io, uint32_t events)
+on_drain(struct child *child)
 {
-    (void)events;
-    struct process *its = LIST_OWNER(io, struct process, signal_io);
-    struct signalfd_siginfo info;
-    while (read(io->fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGQUIT) {
-            log_flush();
-            _exit(0);
-        }
-        drain(its);
-    }
+    drain(LIST_OWNER(child, struct process, child));
 }
 
-/* The master is dead. The workers finish their streams; their records are ours to commit. */
-static void
-on_life(struct loop_io *io, uint32_t events)
-{
-    (void)events;
-    struct process *its = LIST_OWNER(io, struct process, life_io);
-    loop_remove(its->recorder.loop, io);
-    log_event(LOG_ERROR, "master", "why=\"the master is gone\"");
-    drain(its);
-}
-
-static void
-on_panic(const char *text)
-{
-    counter_add(process->recorder.segment, process->recorder.slot, COUNTER_CHECKS_FAILED, 1);
-    slot_crash(process->recorder.segment, process->recorder.slot, text);
-    log_flush();
-}
-
-static enum err
-open_signals(struct process *its)
-{
-    struct loop *loop = its->recorder.loop;
-    const struct heritage *heritage = its->recorder.heritage;
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGQUIT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    its->signal_io.on_ready = on_signal;
-    its->wake_io.on_ready = on_wake;
-    its->life_io.on_ready = on_life;
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    enum err err = fd < 0 ? ERR_IO : loop_add_level(loop, &its->signal_io, fd);
-    if (err == ERR_OK) {
-        err = loop_add_level(loop, &its->wake_io, heritage->wake_fds[heritage->slot]);
-    }
-    if (err == ERR_OK) {
-        err = loop_add_level(loop, &its->life_io, heritage->life_fd);
-    }
-    return err;
-}
+static const struct child_hooks child_hooks = { .on_drain = on_drain, .on_wake = on_wake };
 
 static enum err
 open_all(struct process *its)
 {
     struct recorder *recorder = &its->recorder;
     const struct storeconf *conf = recorder->heritage->store;
-    enum err err =
-        loop_make(ADMIN_CONNS_MAX + 16, 2 * ADMIN_CONNS_MAX + JOBS_MAX + 16, &recorder->loop);
+    uint32_t conns = ADMIN_CONNS_MAX + SERVER_SPARE_CONNS;
+    enum err err = loop_make(conns + 16, 2 * conns + JOBS_MAX + 16, &recorder->loop);
     if (err == ERR_OK) {
-        err = open_signals(its);
+        err = child_open(&its->child, recorder->loop, recorder->heritage, &child_hooks);
     }
     if (err == ERR_OK) {
         err = ledger_open(conf->dir, conf->map_bytes, &recorder->ledger);
@@ -270,8 +213,7 @@ recorder_main(const struct heritage *heritage)
     recorder->is_writable = true;
     recorder->started_wall_ms = clock_wall_ms();
     list_init(&recorder->trials);
-    slot_enter(recorder->segment, recorder->slot, clock_now_ms());
-    check_set_hook(on_panic);
+    child_enter(heritage);
     enum err err = open_all(process);
     if (err != ERR_OK) {
         log_event(LOG_ERROR, "start", "why=\"recorder cannot start\" err=%s", err_name(err));

@@ -159,3 +159,25 @@ target_free(struct target *target)
         free(target);
     }
 }
+
+static void *
+on_make(void *context, const struct account *account)
+{
+    return target_make(context, account);
+}
+
+static void
+on_free(void *context, void *extra)
+{
+    (void)context;
+    target_free(extra);
+}
+
+struct catalog_hooks
+target_hooks(const struct hash_key *hash)
+{
+    return (struct catalog_hooks){ .dialects = dialect_mask_parse,
+                                   .extra_make = on_make,
+                                   .extra_free = on_free,
+                                   .context = (void *)(uintptr_t)hash };
+}

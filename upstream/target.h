@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/str.h"
+#include "store/catalog.h"
 #include "store/model.h"
 
 #define TARGET_HOST_BYTES 256u
@@ -46,6 +47,9 @@ struct target {
 /* NULL when the account's URLs do not parse (the log names the account) or without memory. */
 struct target *target_make(const struct hash_key *hash, const struct account *account);
 void target_free(struct target *target);
+
+/* What store/catalog.h needs to make and free targets with its views; `hash` must live as long. */
+struct catalog_hooks target_hooks(const struct hash_key *hash);
 
 /* The dialects of an account: its own list, or what its platform speaks. */
 uint32_t target_dialects(const struct account *account);

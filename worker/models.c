@@ -9,15 +9,19 @@
 /* Names on one list; more are left out. */
 #define MODELS_MAX 2000u
 
-/* What an account without a list of its own is taken to have. November 2026, from the providers'
- * model pages; only for show: any other name is forwarded all the same. */
-static const char usual_openai[] = "gpt-5.5,gpt-5.5-mini,gpt-5,gpt-5-mini,gpt-4.1,gpt-4.1-mini,"
-                                   "gpt-4o,gpt-4o-mini,o4-mini,text-embedding-3-large,"
-                                   "text-embedding-3-small";
-static const char usual_anthropic[] = "claude-opus-4-5,claude-sonnet-4-5,claude-haiku-4-5,"
-                                      "claude-opus-4-1,claude-sonnet-4-0";
-static const char usual_gemini[] = "gemini-3.8-flash,gemini-3.5-flash-lite,gemini-2.5-pro,"
-                                   "gemini-2.5-flash,gemini-2.5-flash-lite,gemini-embedding-001";
+/* What an account without a list of its own is taken to have. November 2026, from the types of the
+ * providers' own SDKs; only for show: any other name is forwarded all the same. */
+static const char usual_openai[] =
+    "gpt-6-astra,gpt-6.1-sol,gpt-6.1-terra,gpt-6-luna,gpt-5.6-sol,gpt-5.6-terra,gpt-5.6-luna,gpt-5."
+    "5,"
+    "gpt-5.4,gpt-5.4-mini,gpt-5.4-nano,gpt-5,gpt-5-mini,gpt-4.1,gpt-4.1-mini,gpt-4o,gpt-4o-mini,"
+    "text-embedding-3-large,text-embedding-3-small";
+static const char usual_anthropic[] =
+    "claude-fable-5-2,claude-opus-5-5,claude-sonnet-5-5,claude-haiku-5-5,claude-opus-5,"
+    "claude-sonnet-5,claude-opus-4-8,claude-sonnet-4-6,claude-haiku-4-5";
+static const char usual_gemini[] =
+    "gemini-4-argon,gemini-4-carbon,gemini-3.8-flash,gemini-3.5-flash,gemini-3.5-flash-lite,"
+    "gemini-2.5-pro,gemini-2.5-flash,gemini-2.5-flash-lite,gemini-embedding-001";
 
 struct models {
     const struct models_want *want;

@@ -1,11 +1,7 @@
 #include "worker/worker.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -13,7 +9,7 @@
 #include "base/loop.h"
 #include "http/httpconf.h"
 #include "http/server.h"
-#include "proto/dialect.h"
+#include "shm/child.h"
 #include "shm/counter.h"
 #include "shm/heritage.h"
 #include "shm/shmconf.h"
@@ -34,14 +30,12 @@
 
 struct process {
     struct worker worker;
-    struct loop_io signal_io;
-    struct loop_io wake_io;
-    struct loop_io life_io;
+    struct child child;
     struct loop_timer beat;
     struct loop_timer grace;
 };
 
-static struct process *process; /* one a process; the panic hook needs it */
+static struct process *process; /* one a process */
 
 enum err
 worker_view(struct worker *worker, struct catalog_view **out)
@@ -84,30 +78,6 @@ on_grace(struct loop_timer *timer)
     loop_stop(process->worker.loop);
 }
 
-static void
-on_signal(struct loop_io *io, uint32_t events)
-{
-    (void)events;
-    struct signalfd_siginfo info;
-    while (read(io->fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGQUIT) {
-            log_flush();
-            _exit(0);
-        }
-        drain(&process->worker);
-    }
-}
-
-/* The master is dead: finish and go; the service manager starts a new one. */
-static void
-on_life(struct loop_io *io, uint32_t events)
-{
-    (void)events;
-    loop_remove(process->worker.loop, io);
-    log_event(LOG_ERROR, "master", "why=\"the master is gone\"");
-    drain(&process->worker);
-}
-
 /* --- wakes and beats --- */
 
 static void
@@ -121,13 +91,9 @@ on_end_wanted(uint32_t lease, void *context)
 }
 
 static void
-on_wake(struct loop_io *io, uint32_t events)
+on_wake(struct child *child)
 {
-    (void)events;
-    struct worker *worker = &process->worker;
-    eventfd_t value;
-    while (eventfd_read(io->fd, &value) == 0) {
-    }
+    struct worker *worker = &LIST_OWNER(child, struct process, child)->worker;
     wake_clear(worker->segment, worker->slot);
     gate_on_wake(&worker->gates);
     lease_ends(&worker->leases, on_end_wanted, worker);
@@ -148,38 +114,12 @@ on_beat(struct loop_timer *timer)
     loop_timer_set(worker->loop, timer, now_ms + BEAT_MS);
 }
 
-static void
-on_panic(const char *text)
-{
-    struct worker *worker = &process->worker;
-    counter_add(worker->segment, worker->slot, COUNTER_CHECKS_FAILED, 1);
-    slot_crash(worker->segment, worker->slot, text);
-    log_flush();
-}
-
 /* --- making --- */
-
-static void *
-make_target(void *context, const struct account *account)
-{
-    const struct worker *worker = context;
-    return target_make(&worker->segment->hash_key, account);
-}
-
-static void
-free_target(void *context, void *extra)
-{
-    (void)context;
-    target_free(extra);
-}
 
 static enum err
 open_catalog(struct worker *worker)
 {
-    struct catalog_hooks hooks = { .dialects = dialect_mask_parse,
-                                   .extra_make = make_target,
-                                   .extra_free = free_target,
-                                   .context = worker };
+    struct catalog_hooks hooks = target_hooks(&worker->segment->hash_key);
     const struct storeconf *conf = worker->heritage->store;
     return catalog_open(conf->dir, conf->map_bytes, &hooks, &worker->catalog);
 }
@@ -213,29 +153,13 @@ open_shared(struct worker *worker)
     return err == ERR_OK && worker->by_lease == NULL ? ERR_FULL : err;
 }
 
-static enum err
-open_signals(struct process *its)
+static void
+on_drain(struct child *child)
 {
-    struct loop *loop = its->worker.loop;
-    const struct heritage *heritage = its->worker.heritage;
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGQUIT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    its->signal_io.on_ready = on_signal;
-    its->wake_io.on_ready = on_wake;
-    its->life_io.on_ready = on_life;
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    enum err err = fd < 0 ? ERR_IO : loop_add_level(loop, &its->signal_io, fd);
-    if (err == ERR_OK) {
-        err = loop_add_level(loop, &its->wake_io, heritage->wake_fds[heritage->slot]);
-    }
-    if (err == ERR_OK) {
-        err = loop_add_level(loop, &its->life_io, heritage->life_fd);
-    }
-    return err;
+    drain(&LIST_OWNER(child, struct process, child)->worker);
 }
+
+static const struct child_hooks child_hooks = { .on_drain = on_drain, .on_wake = on_wake };
 
 static enum err
 open_all(struct process *its)
@@ -255,7 +179,7 @@ open_all(struct process *its)
                  worker->heritage->worker_conf->auth_failures,
                  worker->heritage->worker_conf->auth_window_ms);
     enum err (*const steps[])(struct worker *) = { open_shared, open_catalog, open_server };
-    err = open_signals(its);
+    err = child_open(&its->child, worker->loop, worker->heritage, &child_hooks);
     if (err == ERR_OK) {
         err = reach_make(worker->loop, worker->heritage, leases + ORIGIN_IDLE_MAX, &worker->reach);
     }
@@ -291,8 +215,7 @@ worker_main(const struct heritage *heritage)
     worker->heritage = heritage;
     worker->segment = heritage->segment;
     worker->slot = heritage->slot;
-    slot_enter(worker->segment, worker->slot, clock_now_ms());
-    check_set_hook(on_panic);
+    child_enter(heritage);
     enum err err = open_all(process);
     if (err != ERR_OK) {
         log_event(LOG_ERROR, "start", "why=\"worker cannot start\" err=%s", err_name(err));

@@ -48,7 +48,9 @@ worker_view(struct worker *worker, struct catalog_view **out)
 static void
 maybe_stop(struct worker *worker)
 {
-    if (worker->is_draining && worker->relays.taken_count == 0) {
+    /* An answer may be on its way out after its relay is gone. */
+    if (worker->is_draining && worker->relays.taken_count == 0 &&
+        server_conns(worker->server) == 0) {
         loop_stop(worker->loop);
     }
 }

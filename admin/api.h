@@ -43,8 +43,8 @@ MUST_CHECK enum err api_open(struct recorder *recorder);
 
 /* For the resources (objects.c, live.c, trial.c). Each ends the request. */
 void api_answer(struct server_request *request, uint16_t status, struct str json);
-void api_error(struct server_request *request, uint16_t status, const char *code,
-               const char *message);
+void
+api_error(struct server_request *request, uint16_t status, const char *code, const char *message);
 /* 500 when `err` says that the body could not be written, else 200 with it; frees the buffer. */
 void api_answer_buf(struct server_request *request, enum err err, struct buf *json);
 

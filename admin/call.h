@@ -18,8 +18,8 @@
  * *out_status is the answer's; the body is appended to `body`. ERR_REFUSED: nobody listens there
  * (`why` says what to do), ERR_TIMEOUT, ERR_BAD: not an answer, ERR_FULL: too long, ERR_IO.
  */
-MUST_CHECK enum err call_admin(const char *socket_path, const char *method, const char *path,
-                               struct str json, uint16_t *out_status, struct buf *body,
-                               char why[CALL_WHY_BYTES]);
+MUST_CHECK enum err
+call_admin(const char *socket_path, const char *method, const char *path, struct str json,
+           uint16_t *out_status, struct buf *body, char why[CALL_WHY_BYTES]);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * form.h - command line options to the JSON that the admin API wants, by the tables of store/model.h.
+ * form.h - command line options to the JSON that the admin API wants, by the tables of
+ * store/model.h.
  *
  * Runs in: sub2apictl.
  */
@@ -17,13 +18,13 @@
 struct form {
     enum model_kind kind;
     bool is_create;
-    char name[NAME_BYTES];    /* of the object: positional, or --name */
+    char name[NAME_BYTES];        /* of the object: positional, or --name */
     char model[MODEL_NAME_BYTES]; /* account test --model */
 };
 
 /*
- * Reads argv from `at` on. Writes a JSON object of the given fields. ERR_BAD with a sentence in why:
- * an unknown option (with the nearest one), a missing value, a file that cannot be read.
+ * Reads argv from `at` on. Writes a JSON object of the given fields. ERR_BAD with a sentence in
+ * why: an unknown option (with the nearest one), a missing value, a file that cannot be read.
  */
 MUST_CHECK enum err form_read(struct form *form, int argc, char **argv, int at, struct buf *json,
                               char why[FORM_WHY_BYTES]);

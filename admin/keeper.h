@@ -4,8 +4,8 @@
  *
  * Reads the store like a worker; changes nothing in it.
  *
- * Runs in: keeper, a process of its own. Dying here: the master forks another; names and sessions in
- * the segment stay good meanwhile, tests under way end with an error.
+ * Runs in: keeper, a process of its own. Dying here: the master forks another; names and sessions
+ * in the segment stay good meanwhile, tests under way end with an error.
  */
 #ifndef ADMIN_KEEPER_H
 #define ADMIN_KEEPER_H

@@ -29,10 +29,10 @@ struct recorder {
     struct loop *loop;
     struct server *server;
     struct ledger *ledger;
-    struct list trials;       /* account tests under way: trial.c */
+    struct list trials; /* account tests under way: trial.c */
     bool is_draining;
-    bool is_writable;         /* the last commit worked */
-    char why_not[128];        /* why it did not, for status */
+    bool is_writable;  /* the last commit worked */
+    char why_not[128]; /* why it did not, for status */
     uint64_t started_wall_ms;
 };
 

@@ -3,10 +3,11 @@
  *
  * getaddrinfo blocks for as long as the resolver likes, so each look-up runs in a short-lived child
  * process that writes its answer into a pipe: a name server that hangs costs one child, which is
- * killed at its deadline, and no other name waits for it (RESOLVE_CHILDREN at a time). Answers go to
- * the segment (shm/names.h). A look-up that fails leaves the last good addresses in place.
+ * killed at its deadline, and no other name waits for it (RESOLVE_CHILDREN at a time). Answers go
+ * to the segment (shm/names.h). A look-up that fails leaves the last good addresses in place.
  *
- * Runs in: keeper. If it dies, its children end by themselves (they write one answer, or are alone).
+ * Runs in: keeper. If it dies, its children end by themselves (they write one answer, or are
+ * alone).
  */
 #ifndef ADMIN_RESOLVE_H
 #define ADMIN_RESOLVE_H

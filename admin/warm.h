@@ -2,8 +2,8 @@
  * warm.h - keeps TLS sessions fresh, so that workers resume (0.2 ms) and never shake hands in full
  * (8 to 20 ms of CPU, measured).
  *
- * One full handshake at a time, for every TLS target of the catalog whose session is missing or older
- * than [admin] session_interval. Nothing is sent over the connection.
+ * One full handshake at a time, for every TLS target of the catalog whose session is missing or
+ * older than [admin] session_interval. Nothing is sent over the connection.
  *
  * Runs in: keeper.
  */

@@ -1,8 +1,8 @@
 /*
  * wish.h - what an admin wants of the master: reload and stop.
  *
- * One byte goes through the pipe to the master (shm/heritage.h). A reload's request is answered when
- * the master says how it ended (shm/version.h), with its reason when it was refused.
+ * One byte goes through the pipe to the master (shm/heritage.h). A reload's request is answered
+ * when the master says how it ended (shm/version.h), with its reason when it was refused.
  *
  * Runs in: recorder.
  */

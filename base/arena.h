@@ -40,7 +40,7 @@ void *arena_alloc_raw(struct arena *arena, size_t bytes);
 struct str arena_dup(struct arena *arena, struct str s);
 
 /* Formatted text with a NUL behind it; data is NULL when the bound is reached. */
-struct str arena_printf(struct arena *arena, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+struct str
+arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

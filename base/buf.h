@@ -77,8 +77,8 @@ void buf_added(struct buf *buf, uint32_t bytes);
 /* All or nothing. ERR_FULL when the bound does not allow it. */
 MUST_CHECK enum err buf_append(struct buf *buf, struct str bytes);
 
-MUST_CHECK enum err buf_printf(struct buf *buf, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+MUST_CHECK enum err
+buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Takes `bytes` readable bytes off the front; bytes <= buf_len. */
 void buf_consume(struct buf *buf, uint32_t bytes);

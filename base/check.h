@@ -12,11 +12,11 @@
 #ifndef BASE_CHECK_H
 #define BASE_CHECK_H
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (__builtin_expect(!(condition), 0)) {                                                   \
-            check_fail(__FILE__, __LINE__, #condition);                                            \
-        }                                                                                          \
+#define CHECK(condition)                                \
+    do {                                                \
+        if (__builtin_expect(!(condition), 0)) {        \
+            check_fail(__FILE__, __LINE__, #condition); \
+        }                                               \
     } while (0)
 
 #ifdef DCHECK_ON
@@ -26,8 +26,8 @@
 #endif
 
 /*
- * Memory that is kept for reuse: under the address sanitizer a touch of it is reported as a touch of
- * freed memory would be; otherwise nothing.
+ * Memory that is kept for reuse: under the address sanitizer a touch of it is reported as a touch
+ * of freed memory would be; otherwise nothing.
  */
 #if defined(__SANITIZE_ADDRESS__)
 #define CHECK_HAS_ASAN 1

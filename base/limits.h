@@ -9,104 +9,110 @@
 #define BASE_LIMITS_H
 
 /* --- processes --- */
-#define WORKERS_MAX 64u                    /* more cores than one gateway host has use for */
-#define SLOTS_MAX (2u * WORKERS_MAX + 8u)  /* two generations of workers, recorder, keeper, spare */
-#define LISTENS_MAX 16u                    /* [http] listen lines */
+#define WORKERS_MAX 64u                   /* more cores than one gateway host has use for */
+#define SLOTS_MAX (2u * WORKERS_MAX + 8u) /* two generations of workers, recorder, keeper, spare \
+                                           */
+#define LISTENS_MAX 16u                   /* [http] listen lines */
 
 /* --- one worker's connections and requests --- */
-#define CONNS_MAX 20000u          /* client connections of one worker */
+#define CONNS_MAX 20000u            /* client connections of one worker */
 #define CONNS_PER_ADDRESS_MAX 4096u /* of one client address and worker; ini default is lower */
-#define LEASES_PER_SLOT_MAX 20000u /* requests in flight of one worker */
-#define ORIGIN_IDLE_MAX 1024u     /* kept-alive upstream connections of one worker */
-#define LOOP_EVENTS_PER_TURN 256  /* epoll_wait's batch: fairness between sockets and timers */
-#define ACCEPTS_PER_TURN 32u      /* one turn's accepts: streams under way come first */
+#define LEASES_PER_SLOT_MAX 20000u  /* requests in flight of one worker */
+#define ORIGIN_IDLE_MAX 1024u       /* kept-alive upstream connections of one worker */
+#define LOOP_EVENTS_PER_TURN 256    /* epoll_wait's batch: fairness between sockets and timers */
+#define ACCEPTS_PER_TURN 32u        /* one turn's accepts: streams under way come first */
 
 /* --- HTTP, both sides --- */
-#define HEAD_BYTES_MAX 65536u     /* request or response head; Codex and agents send over 32 KiB */
-#define HEAD_FIELDS_MAX 200u      /* fields of a head; real clients send up to about 40 */
-#define TARGET_BYTES_MAX 8192u    /* request target; anchors: nginx 8 kB */
-#define FIELD_BYTES_MAX 32768u    /* one field line */
-#define TRAILER_BYTES_MAX 8192u   /* validated, counted, dropped */
+#define HEAD_BYTES_MAX 65536u      /* request or response head; Codex and agents send over 32 KiB */
+#define HEAD_FIELDS_MAX 200u       /* fields of a head; real clients send up to about 40 */
+#define TARGET_BYTES_MAX 8192u     /* request target; anchors: nginx 8 kB */
+#define FIELD_BYTES_MAX 32768u     /* one field line */
+#define TRAILER_BYTES_MAX 8192u    /* validated, counted, dropped */
 #define CHUNK_LINE_BYTES_MAX 1024u /* a chunk-size line with its extensions */
-#define INTERIM_ANSWERS_MAX 20u   /* 1xx before an answer; curl's figure */
-#define REQUESTS_PER_CONN_MAX 10000u /* then the connection is closed in good order */
+#define INTERIM_ANSWERS_MAX 20u    /* 1xx before an answer; curl's figure */
+#define REQUESTS_PER_CONN_MAX 10000u        /* then the connection is closed in good order */
 #define CONN_IN_BYTES (2u * HEAD_BYTES_MAX) /* input buffer bound: one head and pipelined bytes */
-#define CONN_OUT_BYTES_MAX 262144u /* bytes waiting for a slow reader; then the other side stops */
+#define CONN_OUT_BYTES_MAX 262144u /* bytes waiting for a slow reader; then the other side stops \
+                                    */
 #define CONN_OUT_HIGH_BYTES 65536u /* above this the source is not read (Envoy 32 kB, ours 64) */
-#define CONN_READ_BYTES 16384u    /* one recv; also a TLS record's size */
+#define CONN_READ_BYTES 16384u     /* one recv; also a TLS record's size */
 #define BODY_BYTES_LIMIT (1024ull * 1024 * 1024) /* [http] body_bytes_max may go up to here */
-#define INFLATE_RATIO_MAX 200u    /* expanded : compressed body, beyond it is a bomb */
-#define INFLATE_FREE_BYTES 1048576u /* expanded bytes before the ratio counts: small bodies repeat */
-#define INFLATE_WINDOW_LOG_MAX 23 /* zstd's memory for one body: 8 MiB, what encoders use by default */
-#define SERVER_SPARE_CONNS 32u    /* connections above conns_max that are told 503 before they go */
-#define SERVER_OUT_BYTES 65536u   /* a turn's answer bytes before they are sent */
+#define INFLATE_RATIO_MAX 200u /* expanded : compressed body, beyond it is a bomb */
+#define INFLATE_FREE_BYTES \
+    1048576u /* expanded bytes before the ratio counts: small bodies repeat */
+#define INFLATE_WINDOW_LOG_MAX \
+    23                         /* zstd's memory for one body: 8 MiB, what encoders use by default */
+#define SERVER_SPARE_CONNS 32u /* connections above conns_max that are told 503 before they go */
+#define SERVER_OUT_BYTES 65536u             /* a turn's answer bytes before they are sent */
 #define LINGER_BYTES_MAX (2u * 1024 * 1024) /* read and dropped after a refusal */
-#define LINGER_MS_MAX 1000u       /* for how long */
-#define BODY_TURN_BYTES_MAX 1048576u /* read or expanded for one body in one turn */
-#define BODY_POOLED_BYTES_MAX 65536u /* blocks up to here are kept for the next body */
-#define BODY_KEPT_BLOCKS_MAX 64u  /* of each size class */
+#define LINGER_MS_MAX 1000u                 /* for how long */
+#define BODY_TURN_BYTES_MAX 1048576u        /* read or expanded for one body in one turn */
+#define BODY_POOLED_BYTES_MAX 65536u        /* blocks up to here are kept for the next body */
+#define BODY_KEPT_BLOCKS_MAX 64u            /* of each size class */
 
 /* --- JSON, SSE --- */
-#define JSON_DEPTH_MAX 512u       /* real tool schemas pass 32; iterative scanner */
-#define JSON_NODES_MAX 1000000u   /* 16 MB of nodes */
-#define JSONW_DEPTH_MAX 64u       /* what we write ourselves nests little */
-#define MULTIPART_PARTS_MAX 256u  /* of a form; image edits send up to 16 files and a few fields */
-#define MULTIPART_HEAD_BYTES_MAX 8192u /* one part's head; real ones have two short lines */
+#define JSON_DEPTH_MAX 512u      /* real tool schemas pass 32; iterative scanner */
+#define JSON_NODES_MAX 1000000u  /* 16 MB of nodes */
+#define JSONW_DEPTH_MAX 64u      /* what we write ourselves nests little */
+#define MULTIPART_PARTS_MAX 256u /* of a form; image edits send up to 16 files and a few fields */
+#define MULTIPART_HEAD_BYTES_MAX 8192u         /* one part's head; real ones have two short lines */
 #define SSE_LINE_BYTES_MAX (64u * 1024 * 1024) /* a data line with an inline image */
 #define SSE_KEPT_BYTES_MAX 1048576u /* the part of an event that is kept to read usage from it */
 
 /* --- memory of one process --- */
-#define ARENA_BLOCK_BYTES 4096u   /* first block of a request */
+#define ARENA_BLOCK_BYTES 4096u                /* first block of a request */
 #define REQUEST_ARENA_BYTES_MAX (1024u * 1024) /* head copies, built heads, answers */
-#define ARENA_SPARES_MAX 256u     /* blocks kept for the next request: 1 MiB a process */
-#define BUF_SPARES_MAX 256u       /* pieces kept of each standard size: 5 MiB a process */
-#define LOG_LINE_BYTES 8192u      /* one event; longer is cut and marked */
-#define LOG_BUFFER_BYTES 65536u   /* lines waiting for one write */
+#define ARENA_SPARES_MAX 256u   /* blocks kept for the next request: 1 MiB a process */
+#define BUF_SPARES_MAX 256u     /* pieces kept of each standard size: 5 MiB a process */
+#define LOG_LINE_BYTES 8192u    /* one event; longer is cut and marked */
+#define LOG_BUFFER_BYTES 65536u /* lines waiting for one write */
 #define INI_FILE_BYTES_MAX 1048576u
-#define SETTINGS_MAX 1024u        /* rows of all folders' tables */
+#define SETTINGS_MAX 1024u /* rows of all folders' tables */
 
 /* --- names and records --- */
-#define NAME_BYTES 64u            /* of a user, key, group, account; with its NUL */
-#define MODEL_NAME_BYTES 192u        /* a model name; with its NUL. Tuned Gemini names are long */
-#define URL_BYTES 512u            /* base URL, proxy URL; with NUL */
-#define KEY_BYTES_MAX 256u        /* a client's credential; longer is not looked up */
-#define SECRET_BYTES_MAX 8192u    /* an upstream credential (service tokens are long) */
-#define LIST_TEXT_BYTES 4096u     /* a comma list: models, mappings, addresses */
+#define NAME_BYTES 64u         /* of a user, key, group, account; with its NUL */
+#define MODEL_NAME_BYTES 192u  /* a model name; with its NUL. Tuned Gemini names are long */
+#define URL_BYTES 512u         /* base URL, proxy URL; with NUL */
+#define KEY_BYTES_MAX 256u     /* a client's credential; longer is not looked up */
+#define SECRET_BYTES_MAX 8192u /* an upstream credential (service tokens are long) */
+#define LIST_TEXT_BYTES 4096u  /* a comma list: models, mappings, addresses */
 #define GROUPS_PER_ACCOUNT_MAX 16u
 #define ACCOUNTS_MAX 4096u
 #define GROUPS_MAX 1024u
-#define REQUEST_ID_BYTES 32u      /* "req_" + 24 characters + NUL, room to spare */
-#define ERROR_CODE_BYTES 32u      /* stable error code with NUL */
-#define SESSION_TEXT_BYTES 128u   /* a client's session id that is kept (longer ones are hashed) */
-#define RECORD_BYTES_MAX 65536u   /* a stored object as JSON: an account with every list full */
-#define STORE_READERS_MAX 256u    /* processes that read the store: every slot and some tools */
-#define CATALOG_KEYS_MAX 1024u    /* keys a worker remembers, 9 KB each; then it starts anew */
+#define REQUEST_ID_BYTES 32u    /* "req_" + 24 characters + NUL, room to spare */
+#define ERROR_CODE_BYTES 32u    /* stable error code with NUL */
+#define SESSION_TEXT_BYTES 128u /* a client's session id that is kept (longer ones are hashed) */
+#define RECORD_BYTES_MAX 65536u /* a stored object as JSON: an account with every list full */
+#define STORE_READERS_MAX 256u  /* processes that read the store: every slot and some tools */
+#define CATALOG_KEYS_MAX 1024u  /* keys a worker remembers, 9 KB each; then it starts anew */
 
 /* --- shared segment --- */
 #define GATES_MAX 65536u
 #define RING_CELLS_MAX 65536u
-#define NAMES_MAX 1024u           /* upstream and proxy host names */
-#define NAME_ADDRESSES_MAX 8u     /* addresses kept of one name */
+#define NAMES_MAX 1024u       /* upstream and proxy host names */
+#define NAME_ADDRESSES_MAX 8u /* addresses kept of one name */
 #define TLS_SESSIONS_MAX 1024u
 #define TLS_SESSION_BYTES_MAX 4096u /* measured: 729 B (EC) to about 2 KB with real leaf certs */
 #define TLS_ROOTS_BYTES_MAX (4u * 1024 * 1024) /* a CA file; Debian's bundle has 220 KB */
-#define TLS_MESSAGES_MAX 256u /* without data on one connection; servers send one to four tickets */
-#define NAME_HOST_BYTES 256u          /* 253 characters is the longest name there is */
-#define NAME_WHY_BYTES 96u            /* a resolver's reason */
-#define NAME_WANTS 4u                 /* names one slot may ask for at once; more wait their turn */
-#define JOB_OPTIONS_BYTES 1024u       /* what an account test is asked to do */
-#define JOBS_MAX 16u              /* account tests under way */
+#define TLS_MESSAGES_MAX 256u /* without data on one connection; servers send one to four tickets \
+                               */
+#define NAME_HOST_BYTES 256u  /* 253 characters is the longest name there is */
+#define NAME_WHY_BYTES 96u    /* a resolver's reason */
+#define NAME_WANTS 4u         /* names one slot may ask for at once; more wait their turn */
+#define JOB_OPTIONS_BYTES 1024u /* what an account test is asked to do */
+#define JOBS_MAX 16u            /* account tests under way */
 #define JOB_TEXT_BYTES 4096u
 #define CRASH_TEXT_BYTES 256u
 
 /* --- the parent's care for its children --- */
-#define HEARTBEAT_MS_MAX 30000u   /* a child silent for so long hangs and is killed */
-#define CHILD_KILL_MS 2000u       /* between a firm signal and SIGKILL */
-#define CHILD_QUICK_MS 1000u      /* a life shorter than this counts as a failed start */
-#define CHILD_DELAY_MS_MIN 100u   /* before the third start in a row; doubles up to ... */
+#define HEARTBEAT_MS_MAX 30000u /* a child silent for so long hangs and is killed */
+#define CHILD_KILL_MS 2000u     /* between a firm signal and SIGKILL */
+#define CHILD_QUICK_MS 1000u    /* a life shorter than this counts as a failed start */
+#define CHILD_DELAY_MS_MIN 100u /* before the third start in a row; doubles up to ... */
 #define CHILD_DELAY_MS_MAX 10000u
-#define RECORDER_STOP_MS 10000u   /* at stop: to bring the last records into the store */
-#define RECOVER_WAIT_MS 10000u    /* beyond [master] grace: a dead parent's children end their streams */
+#define RECORDER_STOP_MS 10000u /* at stop: to bring the last records into the store */
+#define RECOVER_WAIT_MS \
+    10000u /* beyond [master] grace: a dead parent's children end their streams */
 
 /* --- admin --- */
 #define ADMIN_CONNS_MAX 32u
@@ -114,8 +120,8 @@
 #define ADMIN_ANSWER_BYTES_MAX (64u * 1024 * 1024)
 
 /* --- one request's attempts --- */
-#define ATTEMPTS_MAX 16u          /* [upstream] max_switches + 1 and the dead-pool retries */
-#define EXCERPT_BYTES 300u        /* of a provider's error text in a log line or test result */
+#define ATTEMPTS_MAX 16u   /* [upstream] max_switches + 1 and the dead-pool retries */
+#define EXCERPT_BYTES 300u /* of a provider's error text in a log line or test result */
 
 _Static_assert(SLOTS_MAX >= 2 * WORKERS_MAX + 4, "two generations, recorder, keeper, exporter");
 _Static_assert(CONN_OUT_BYTES_MAX > CONN_OUT_HIGH_BYTES + 2 * CONN_READ_BYTES,

@@ -18,7 +18,7 @@ struct list {
 };
 
 /* The object that holds `link` as its field `member`. */
-#define LIST_OWNER(link, type, member) ((type *)(void *)((char *)(link) - offsetof(type, member)))
+#define LIST_OWNER(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 static inline void
 list_init(struct list *list)

@@ -40,9 +40,9 @@ typedef void (*loop_task_fn)(struct loop_task *task);
 
 /* Embedded in the owner, who finds itself by LIST_OWNER(io, type, member). */
 struct loop_io {
-    int fd;           /* set by loop_add; -1 when not registered */
-    uint32_t gen;     /* the loop's: tells stale events */
-    uint32_t index;   /* the loop's: place in its table */
+    int fd;         /* set by loop_add; -1 when not registered */
+    uint32_t gen;   /* the loop's: tells stale events */
+    uint32_t index; /* the loop's: place in its table */
     loop_io_fn on_ready;
 };
 
@@ -85,7 +85,8 @@ void loop_pause(struct loop *loop, struct loop_io *io, bool paused);
  * nothing for an io whose fd is -1, which its owner sets before the first loop_add. */
 void loop_remove(struct loop *loop, struct loop_io *io);
 
-/* (Re-)arms for at_ms on loop_now_ms's scale. At the bound: CHECK (timers_max is sized by limits). */
+/* (Re-)arms for at_ms on loop_now_ms's scale. At the bound: CHECK (timers_max is sized by limits).
+ */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t at_ms);
 void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 

@@ -44,15 +44,15 @@ struct setting_list {
 struct setting {
     const char *key;
     enum setting_type type;
-    size_t offset;       /* in the folder's settings struct */
-    size_t size;         /* of the field (SETTING_TEXT) */
-    uint64_t min;        /* numbers, ms, bytes */
-    uint64_t max;        /* 0 with a min of 0: whatever the type holds */
-    const char *standard; /* the default, as one would write it in the ini; a list's: lines */
-    const char *unit;    /* for a person: "requests", "" */
+    size_t offset;              /* in the folder's settings struct */
+    size_t size;                /* of the field (SETTING_TEXT) */
+    uint64_t min;               /* numbers, ms, bytes */
+    uint64_t max;               /* 0 with a min of 0: whatever the type holds */
+    const char *standard;       /* the default, as one would write it in the ini; a list's: lines */
+    const char *unit;           /* for a person: "requests", "" */
     const char *const *choices; /* NULL-terminated, SETTING_CHOICE only */
-    bool is_reloadable;  /* false: a change needs a restart, and reload says so */
-    const char *help;    /* one or more sentences, wrapped by the printer */
+    bool is_reloadable;         /* false: a change needs a restart, and reload says so */
+    const char *help;           /* one or more sentences, wrapped by the printer */
 };
 
 /* One section: [name], its rows, and where its struct lies inside the whole configuration. */
@@ -80,8 +80,7 @@ void setting_defaults(const struct setting_section *sections, size_t count, void
  */
 MUST_CHECK enum err setting_apply(const struct setting_section *sections, size_t count,
                                   void *config, struct str section, struct str key,
-                                  struct str value, const char *where,
-                                  struct setting_error *error);
+                                  struct str value, const char *where, struct setting_error *error);
 
 /*
  * The effective values as an ini that reads back to the same; with_help adds each row's help, range
@@ -91,8 +90,8 @@ MUST_CHECK enum err setting_print(const struct setting_section *sections, size_t
                                   const void *config, bool with_help, struct buf *out);
 
 /* First row that differs between two configurations and may not change at reload; NULL: none. */
-const struct setting *setting_find_frozen(const struct setting_section *sections, size_t count,
-                                          const void *old_config, const void *new_config,
-                                          const char **section_name);
+const struct setting *
+setting_find_frozen(const struct setting_section *sections, size_t count, const void *old_config,
+                    const void *new_config, const char **section_name);
 
 #endif

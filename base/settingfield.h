@@ -32,8 +32,8 @@ uint64_t settingfield_get(const struct setting *row, const void *field);
 uint64_t settingfield_max(const struct setting *row);
 
 /* The shortest spelling that reads back: "90s", "64k", "0"; returns out. */
-const char *settingfield_number(const struct setting *row, uint64_t number,
-                                char out[SETTINGFIELD_BYTES]);
+const char *
+settingfield_number(const struct setting *row, uint64_t number, char out[SETTINGFIELD_BYTES]);
 
 bool settingfield_has_control(struct str text);
 

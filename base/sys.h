@@ -28,8 +28,8 @@ MUST_CHECK enum err sys_send(int fd, const void *from, size_t bytes, size_t *out
 MUST_CHECK enum err sys_sendv(int fd, const struct iovec *parts, int part_count, size_t *out_sent);
 
 /* Nonblocking and close-on-exec. ERR_AGAIN: none waits. ERR_FULL: out of descriptors. */
-MUST_CHECK enum err sys_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_bytes,
-                               int *out_fd);
+MUST_CHECK enum err
+sys_accept(int fd, struct sockaddr_storage *peer, socklen_t *peer_bytes, int *out_fd);
 /* Nonblocking connect, for TCP with TCP_NODELAY; ERR_OK or ERR_AGAIN (under way), else ERR_REFUSED,
  * or ERR_FULL: out of descriptors. */
 MUST_CHECK enum err sys_connect(const struct sockaddr *to, socklen_t to_bytes, int *out_fd);
@@ -38,8 +38,8 @@ MUST_CHECK enum err sys_connect_result(int fd);
 void sys_close(int *fd); /* sets -1; does nothing for -1 */
 
 /* A whole file with a NUL behind it. ERR_GONE: no such file. ERR_FULL: more than bytes_max. */
-MUST_CHECK enum err sys_read_file(const char *path, size_t bytes_max, struct arena *arena,
-                                  struct str *out);
+MUST_CHECK enum err
+sys_read_file(const char *path, size_t bytes_max, struct arena *arena, struct str *out);
 /* Makes the file new with this mode, writes all, fsyncs; ERR_DENIED when it exists. */
 MUST_CHECK enum err sys_write_new_file(const char *path, uint32_t mode, struct str bytes);
 
@@ -53,8 +53,8 @@ void sys_title(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Tests: the call named ("recv", "send", "accept", ...) fails with `err` at its nth use from now,
- * once; nth 0 clears. A seed other than 0 makes recv and send move a random part, at least one byte,
- * and provokes the event that an edge-triggered handler then waits for.
+ * once; nth 0 clears. A seed other than 0 makes recv and send move a random part, at least one
+ * byte, and provokes the event that an edge-triggered handler then waits for.
  */
 void sys_fault(const char *call, uint32_t nth, enum err err);
 void sys_short(uint64_t seed);

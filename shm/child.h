@@ -2,11 +2,12 @@
  * child.h - what every child process of the master does alike: it enters its slot, hears signals,
  * wakes and the master's death in its loop, and leaves its last words when a CHECK fails.
  *
- *   SIGTERM, or the master's end of the life pipe closed -> on_drain     SIGQUIT -> _exit(0) at once
- *   the slot's eventfd                                   -> on_wake (the eventfd is emptied before)
+ *   SIGTERM, or the master's end of the life pipe closed -> on_drain     SIGQUIT -> _exit(0) at
+ * once the slot's eventfd                                   -> on_wake (the eventfd is emptied
+ * before)
  *
- * Runs in: worker, recorder, keeper. Dying here: the slot stays ASSIGNED or ACTIVE, which the master
- * finds.
+ * Runs in: worker, recorder, keeper. Dying here: the slot stays ASSIGNED or ACTIVE, which the
+ * master finds.
  */
 #ifndef SHM_CHILD_H
 #define SHM_CHILD_H

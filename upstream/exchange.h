@@ -13,7 +13,8 @@
  * the others wait for the session that the first one brings.
  *
  * Runs in: worker, keeper. Owner: the request (embedded). Hooks are never called from inside
- * exchange_start or exchange_stop. Dying here: sockets close; the lease tells the recorder the rest.
+ * exchange_start or exchange_stop. Dying here: sockets close; the lease tells the recorder the
+ * rest.
  */
 #ifndef UPSTREAM_EXCHANGE_H
 #define UPSTREAM_EXCHANGE_H
@@ -30,14 +31,14 @@
 #include "upstream/target.h"
 
 /* X(name, text) */
-#define EXCHANGE_PHASE_ROWS(X)                                                                     \
-    X(IDLE, "idle")                                                                                \
-    X(RESOLVE, "resolving")                                                                        \
-    X(CONNECT, "connecting")                                                                       \
-    X(SEND, "sending")                                                                             \
-    X(HEAD, "waiting for the first byte")                                                          \
-    X(BODY, "streaming")                                                                           \
-    X(DONE, "done")                                                                                \
+#define EXCHANGE_PHASE_ROWS(X)            \
+    X(IDLE, "idle")                       \
+    X(RESOLVE, "resolving")               \
+    X(CONNECT, "connecting")              \
+    X(SEND, "sending")                    \
+    X(HEAD, "waiting for the first byte") \
+    X(BODY, "streaming")                  \
+    X(DONE, "done")                       \
     X(FAILED, "failed")
 
 enum exchange_phase {
@@ -51,7 +52,7 @@ struct exchange;
 struct exchange_failure {
     enum exchange_phase phase; /* in which it happened */
     enum err err;              /* TIMEOUT, REFUSED, GONE, EOF, BAD, DENIED, FULL, IO */
-    const char *why;           /* for a person: "connect: Connection refused"; lives in the exchange */
+    const char *why; /* for a person: "connect: Connection refused"; lives in the exchange */
 };
 
 struct exchange_hooks {
@@ -70,26 +71,26 @@ struct exchange {
     const struct exchange_hooks *hooks;
     struct client *client;
     enum exchange_phase phase;
-    bool is_reused;       /* on a kept-alive connection */
-    bool has_retried;     /* a dead kept-alive connection was replaced */
-    bool is_cold;         /* counted in reach->cold_count */
-    bool has_extended;    /* the connect deadline was extended by the handshake's */
+    bool is_reused;    /* on a kept-alive connection */
+    bool has_retried;  /* a dead kept-alive connection was replaced */
+    bool is_cold;      /* counted in reach->cold_count */
+    bool has_extended; /* the connect deadline was extended by the handshake's */
     bool of_head;
-    bool got_byte;        /* of the answer */
+    bool got_byte; /* of the answer */
     uint32_t address_index;
     uint32_t piece_count;
     struct str pieces[CLIENT_PIECES_MAX];
     struct loop_timer timer;
-    struct loop_task task;        /* puts a result off to the end of the turn */
+    struct loop_task task; /* puts a result off to the end of the turn */
     enum err task_err;
-    uint32_t first_byte_ms_max;   /* deadline of this request; 0 = the configured one */
+    uint32_t first_byte_ms_max; /* deadline of this request; 0 = the configured one */
     uint64_t started_ms;
-    uint64_t head_ms;             /* when the answer's head came; 0 = not yet */
+    uint64_t head_ms; /* when the answer's head came; 0 = not yet */
     char why[CLIENT_WHY_BYTES + 64];
 };
 
-void exchange_init(struct exchange *exchange, struct reach *reach,
-                   const struct exchange_hooks *hooks);
+void
+exchange_init(struct exchange *exchange, struct reach *reach, const struct exchange_hooks *hooks);
 
 /*
  * Sends `pieces` (head and body; they must live until the exchange ended or was stopped) to the

@@ -6,7 +6,8 @@
  *   {"ok":true,"line":"chat ok 210 ms, responses: 404 not found; 57 models","model":"gpt-4o-mini",
  *    "dialects":[{"dialect":"chat","ok":true,"status":200,"ms":210,"error":""}],
  *    "models":["..."],"model_count":57}
- * ok: at least one dialect works. The provider's text is cleaned and bounded; no credential is in it.
+ * ok: at least one dialect works. The provider's text is cleaned and bounded; no credential is in
+ * it.
  *
  * Runs in: keeper.
  */
@@ -42,18 +43,19 @@ struct probe_result {
 
 struct probe {
     struct reach *reach;
-    const struct catalog_account *account; /* must stay until the end: its view is held by the caller */
-    char model[MODEL_NAME_BYTES];          /* asked for; "" = picked for each dialect */
+    const struct catalog_account
+        *account;                 /* must stay until the end: its view is held by the caller */
+    char model[MODEL_NAME_BYTES]; /* asked for; "" = picked for each dialect */
     probe_fn on_end;
     void *owner;
-    uint32_t step;                         /* 0..DIALECT_COUNT-1 dialects, then the list */
+    uint32_t step; /* 0..DIALECT_COUNT-1 dialects, then the list */
     struct probe_result results[DIALECT_COUNT];
     struct probe_result list;
     uint16_t status;
     struct exchange exchange;
-    struct arena arena;                    /* of one step */
+    struct arena arena; /* of one step */
     struct buf answer;
-    struct buf models;                     /* JSON array of names */
+    struct buf models; /* JSON array of names */
     uint32_t model_count;
     bool has_models_broken;
 };

@@ -21,7 +21,8 @@
 struct heritage;
 struct segment;
 
-/* Full TLS handshakes at a time: one costs up to 20 ms of CPU, streams must be served in between. */
+/* Full TLS handshakes at a time: one costs up to 20 ms of CPU, streams must be served in between.
+ */
 #define REACH_COLD_MAX 2u
 /* Different --tls-ca-file values of one process. */
 #define REACH_CA_FILES_MAX 64u

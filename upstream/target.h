@@ -23,25 +23,28 @@
 enum target_proxy { TARGET_DIRECT, TARGET_HTTP_PROXY, TARGET_SOCKS5_PROXY };
 
 struct target {
-    char url[URL_BYTES];          /* base_path points into it */
+    char url[URL_BYTES]; /* base_path points into it */
     struct str base_path;
     bool is_tls;
     bool is_insecure;
     char host[TARGET_HOST_BYTES];
     uint16_t port;
-    char authority[TARGET_HOST_BYTES + 8]; /* of the Host field: port only when it is not the scheme's */
+    char authority[TARGET_HOST_BYTES +
+                   8]; /* of the Host field: port only when it is not the scheme's */
     char ca_file[256];
 
     enum target_proxy proxy;
-    char proxy_url[URL_BYTES];    /* proxy_user and proxy_password point into it */
+    char proxy_url[URL_BYTES]; /* proxy_user and proxy_password point into it */
     char proxy_host[TARGET_HOST_BYTES];
     uint16_t proxy_port;
     struct str proxy_user;
     struct str proxy_password;
 
-    uint64_t origin_key;  /* connections with the same key may be shared: account, address, proxy, TLS */
-    uint64_t session_key; /* TLS sessions with the same key may be shared: host, port, verification */
-    uint32_t dialects;    /* mask of what the account speaks */
+    uint64_t
+        origin_key; /* connections with the same key may be shared: account, address, proxy, TLS */
+    uint64_t
+        session_key;   /* TLS sessions with the same key may be shared: host, port, verification */
+    uint32_t dialects; /* mask of what the account speaks */
 };
 
 /* NULL when the account's URLs do not parse (the log names the account) or without memory. */

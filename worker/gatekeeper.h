@@ -21,24 +21,24 @@
  * Finds the key that the head carries and checks it. ERR_DENIED with *refusal filled. *out is good
  * until the next worker_view(). Fills relay->digest and the ids.
  */
-MUST_CHECK enum err gatekeeper_key(struct relay *relay, const struct catalog_key **out,
-                                   struct reply *refusal);
+MUST_CHECK enum err
+gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply *refusal);
 
 /* Looks the same key up again (after the body, after a wait). ERR_DENIED with *refusal. */
-MUST_CHECK enum err gatekeeper_again(struct relay *relay, const struct catalog_key **out,
-                                     struct reply *refusal);
+MUST_CHECK enum err
+gatekeeper_again(struct relay *relay, const struct catalog_key **out, struct reply *refusal);
 
 /* May this key ask for this model with an input of this size? ERR_DENIED with *refusal. */
-MUST_CHECK enum err gatekeeper_rules(struct relay *relay, const struct catalog_key *key,
-                                     struct reply *refusal);
+MUST_CHECK enum err
+gatekeeper_rules(struct relay *relay, const struct catalog_key *key, struct reply *refusal);
 
 /*
  * Counts the request in the minute windows of key, user and group, and reserves its estimate of
  * the key's quota; fills relay->holds with gates and limits. ERR_DENIED with *refusal: nothing is
  * counted then. ERR_FULL: the segment's gate table is full (refusal filled too).
  */
-MUST_CHECK enum err gatekeeper_limits(struct relay *relay, const struct catalog_key *key,
-                                      struct reply *refusal);
+MUST_CHECK enum err
+gatekeeper_limits(struct relay *relay, const struct catalog_key *key, struct reply *refusal);
 
 /* "key", "user", "group". */
 const char *gatekeeper_limiter(enum relay_gate gate);

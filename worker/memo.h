@@ -2,10 +2,10 @@
  * memo.h - remembers the SHA-256 of keys that were seen lately: hashing one costs more than all the
  * rest of finding it.
  *
- * A place holds a keyed 128-bit tag of the key's text and its digest, never the text. The tag's keys
- * are drawn at start and never leave the process, so nobody can aim at a collision; that one happens by
- * chance is as likely as guessing half a key. What a digest leads to is looked up each time: a
- * revoked key is refused at once.
+ * A place holds a keyed 128-bit tag of the key's text and its digest, never the text. The tag's
+ * keys are drawn at start and never leave the process, so nobody can aim at a collision; that one
+ * happens by chance is as likely as guessing half a key. What a digest leads to is looked up each
+ * time: a revoked key is refused at once.
  *
  * Runs in: worker; each for itself. Dying here forgets.
  */

@@ -22,16 +22,16 @@
 struct models_want {
     const struct catalog_view *view;
     const struct catalog_key *key;
-    enum dialect shape;  /* CHAT stands for OpenAI's */
-    uint32_t speaks;     /* mask: accounts that speak one of these count */
+    enum dialect shape; /* CHAT stands for OpenAI's */
+    uint32_t speaks;    /* mask: accounts that speak one of these count */
     struct str query;
 };
 
 /* ERR_FULL: too long for the buffer. */
-MUST_CHECK enum err models_list(const struct models_want *want, struct arena *arena,
-                                struct buf *out);
+MUST_CHECK enum err
+models_list(const struct models_want *want, struct arena *arena, struct buf *out);
 /* ERR_GONE: not reachable with this key. */
-MUST_CHECK enum err models_one(const struct models_want *want, struct str id, struct arena *arena,
-                               struct buf *out);
+MUST_CHECK enum err
+models_one(const struct models_want *want, struct str id, struct arena *arena, struct buf *out);
 
 #endif

@@ -40,14 +40,14 @@
 #include "worker/worker.h"
 
 /* X(name, text) */
-#define RELAY_STATE_ROWS(X)                                                                        \
-    X(HEAD, "head")                                                                                \
-    X(BODY, "reading body")                                                                        \
-    X(ADMIT, "admission")                                                                          \
-    X(WAIT, "waiting")                                                                             \
-    X(PICK, "picking")                                                                             \
-    X(ATTEMPT, "attempt")                                                                          \
-    X(STREAM, "streaming")                                                                         \
+#define RELAY_STATE_ROWS(X) \
+    X(HEAD, "head")         \
+    X(BODY, "reading body") \
+    X(ADMIT, "admission")   \
+    X(WAIT, "waiting")      \
+    X(PICK, "picking")      \
+    X(ATTEMPT, "attempt")   \
+    X(STREAM, "streaming")  \
     X(SETTLED, "settled")
 
 enum relay_state {
@@ -74,23 +74,23 @@ struct relay {
     /* the route */
     struct endpoint_hit hit;
     const struct endpoint_row *row;
-    struct str model;          /* asked; in the request's arena until the answer begins */
-    bool wants_stream;         /* the client asked for a stream */
-    bool wants_sse;            /* ... in SSE framing (false: Gemini's array) */
-    bool added_usage;          /* include_usage was ours: hide the chunk */
+    struct str model;  /* asked; in the request's arena until the answer begins */
+    bool wants_stream; /* the client asked for a stream */
+    bool wants_sse;    /* ... in SSE framing (false: Gemini's array) */
+    bool added_usage;  /* include_usage was ours: hide the chunk */
 
     /* who */
-    struct digest digest;      /* of the key, for looking it up again */
+    struct digest digest; /* of the key, for looking it up again */
     uint64_t key_id;
     uint64_t user_id;
     uint64_t group_id;
-    uint32_t group;            /* in view */
+    uint32_t group; /* in view */
     uint64_t key_quota_tokens;
     struct catalog_view *view; /* held by reference from ADMIT on */
 
     /* what it holds */
-    uint32_t lease;            /* LEASE_NONE = none */
-    bool has_budget;           /* reserved_tokens (maybe 0) stand in the key's budget */
+    uint32_t lease;  /* LEASE_NONE = none */
+    bool has_budget; /* reserved_tokens (maybe 0) stand in the key's budget */
     uint64_t reserved_tokens;
     struct relay_hold holds[RELAY_GATES];
     struct select_choice choice; /* choice.account NULL = none */
@@ -98,12 +98,12 @@ struct relay {
 
     /* waiting */
     struct gate_waiter waiter;
-    enum relay_gate waits_at;  /* RELAY_GATES = for an account */
+    enum relay_gate waits_at; /* RELAY_GATES = for an account */
     uint64_t arrived_ns;
     struct loop_timer deadline; /* of a wait, a half-closed client, a drain */
     struct loop_timer ping;
-    struct loop_task resume;   /* goes on after a turn at a gate, outside gate.c's call */
-    struct loop_task gone;     /* looks at a client that left, outside http/server's call */
+    struct loop_task resume; /* goes on after a turn at a gate, outside gate.c's call */
+    struct loop_task gone;   /* looks at a client that left, outside http/server's call */
 
     /* the attempts */
     struct exchange exchange;
@@ -111,13 +111,13 @@ struct relay {
     uint32_t retry_after_s;        /* the provider's, of the last failure */
     uint64_t tried[ATTEMPTS_MAX];
     uint32_t tried_count;
-    struct peek *peek;         /* in the request's arena */
+    struct peek *peek; /* in the request's arena */
 
     /* the answer */
     struct stream stream;
-    uint16_t status;           /* sent to the client; 0 = none */
-    const char *code;          /* stable error code; NULL = success */
-    uint64_t drained_from;     /* bytes of the provider's answer when its client left */
+    uint16_t status;       /* sent to the client; 0 = none */
+    const char *code;      /* stable error code; NULL = success */
+    uint64_t drained_from; /* bytes of the provider's answer when its client left */
     bool is_client_gone;
     bool is_half_gone;
 };

@@ -2,8 +2,8 @@
  * reply.h - answers that the gateway gives itself, in the client's dialect.
  *
  * The only place that turns a refusal into HTTP. Every answer carries x-request-id, on Anthropic
- * routes request-id too; 429 and 503 carry retry-after in whole seconds; what can never succeed when
- * tried again carries x-should-retry: false, which the official SDKs obey.
+ * routes request-id too; 429 and 503 carry retry-after in whole seconds; what can never succeed
+ * when tried again carries x-should-retry: false, which the official SDKs obey.
  *
  * Runs in: worker. The codes are a promise to users: README lists them.
  */
@@ -19,12 +19,12 @@
 
 struct reply {
     uint16_t status;
-    const char *code;         /* static */
-    struct str message;       /* lives at least until reply_error returns */
-    const char *param;        /* the field at fault; NULL = none */
-    uint32_t retry_after_s;   /* 0 = not sent */
-    const char *allow;        /* 405's Allow; NULL = none */
-    const char *upgrade;      /* 426's Upgrade; NULL = none */
+    const char *code;       /* static */
+    struct str message;     /* lives at least until reply_error returns */
+    const char *param;      /* the field at fault; NULL = none */
+    uint32_t retry_after_s; /* 0 = not sent */
+    const char *allow;      /* 405's Allow; NULL = none */
+    const char *upgrade;    /* 426's Upgrade; NULL = none */
 };
 
 /* What all answers to one client look like. */

@@ -2,8 +2,8 @@
  * settle.h - the one exit of every request, however it ended.
  *
  * In this order: the record into the ring (with the lease), the quota, the minute's tokens, the
- * account's slot, the gates, one log line, the counters, the memory. What the relay does not hold is
- * not given back, so every state may come here.
+ * account's slot, the gates, one log line, the counters, the memory. What the relay does not hold
+ * is not given back, so every state may come here.
  *
  * Runs in: worker. Dying in here: before the record is published the lease bills it, after that it
  * is in the ring; columns are cleared by the sweep.

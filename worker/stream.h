@@ -29,21 +29,22 @@ struct relay;
 #define STREAM_TAIL_BYTES 65536u
 
 struct stream {
-    bool is_sse;        /* the answer is server-sent events */
-    bool is_begun;      /* the client got its head */
-    bool is_careful;    /* passing event by event */
-    bool is_lossy;      /* an event could not be passed whole: the stream must end with an error */
-    bool is_paused;     /* the provider is not read: the client is slow */
-    bool is_error;      /* the provider answered with an error: collect its body */
-    bool has_content;   /* a byte of the answer itself (not a comment) was passed on */
+    bool is_sse;      /* the answer is server-sent events */
+    bool is_begun;    /* the client got its head */
+    bool is_careful;  /* passing event by event */
+    bool is_lossy;    /* an event could not be passed whole: the stream must end with an error */
+    bool is_paused;   /* the provider is not read: the client is slow */
+    bool is_error;    /* the provider answered with an error: collect its body */
+    bool has_content; /* a byte of the answer itself (not a comment) was passed on */
     bool counts_usage;
-    uint16_t status;    /* the provider's */
-    struct str error_fields; /* of a provider's error answer, for the client; in the request's arena */
-    bool is_whole;      /* the tail holds the answer from its first byte */
+    uint16_t status; /* the provider's */
+    struct str
+        error_fields;    /* of a provider's error answer, for the client; in the request's arena */
+    bool is_whole;       /* the tail holds the answer from its first byte */
     uint64_t body_bytes; /* of the provider's answer so far */
     uint64_t turn_bytes; /* passed to the client since the last turn's end */
     uint64_t input_tokens; /* estimated from the request */
-    uint64_t sent_ms;   /* last time something went to the client */
+    uint64_t sent_ms;      /* last time something went to the client */
     struct sse sse;
     struct buf tail;
     struct usage_stream usage; /* .usage is what is known */

@@ -40,12 +40,12 @@ struct worker {
     struct gate_local gates;
     struct lease_local leases;
     struct ring_local ring;
-    struct pool relays;          /* of struct relay */
-    struct relay **by_lease;     /* [leases]: who holds it, or NULL */
+    struct pool relays;      /* of struct relay */
+    struct relay **by_lease; /* [leases]: who holds it, or NULL */
     struct penalty penalty;
-    struct memo memo;            /* digests of keys seen lately */
+    struct memo memo; /* digests of keys seen lately */
     bool is_draining;
-    uint64_t requests;           /* for request ids and status */
+    uint64_t requests; /* for request ids and status */
 };
 
 /* The process's exit code. */

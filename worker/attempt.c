@@ -207,6 +207,7 @@ attempt_start(struct relay *relay)
         counter_add(relay->worker->segment, relay->worker->slot, COUNTER_SWITCHES, 1);
     }
     relay_set_state(relay, RELAY_ATTEMPT);
+    relay->retry_after_s = 0; /* what another account's provider said is not this one's word */
     struct str pieces[CLIENT_PIECES_MAX];
     uint32_t count = 0;
     enum err err = make_pieces(relay, pieces, &count);
@@ -292,7 +293,7 @@ note_failure(struct relay *relay, const struct retry_decision *decision, enum ex
 static void
 go_on(struct relay *relay)
 {
-    if (relay->stream.has_content || relay->request == NULL) {
+    if (relay->stream.is_answered || relay->request == NULL) {
         stream_break(relay, relay->failure.status, relay->failure.code,
                      str_of(relay->failure.message));
         return;

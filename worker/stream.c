@@ -69,7 +69,7 @@ void
 stream_reset(struct relay *relay)
 {
     struct stream *stream = &relay->stream;
-    CHECK(!stream->has_content);
+    CHECK(!stream->has_content && !stream->is_answered);
     buf_clear(&stream->tail);
     sse_fini(&stream->sse);
     sse_init(&stream->sse);
@@ -90,6 +90,17 @@ stream_is_complete(const struct relay *relay)
 
 /* --- towards the client --- */
 
+/* A turn may bring more than may wait for a slow client: nothing more is read until it has. */
+static void
+pause_if_high(struct relay *relay)
+{
+    struct stream *stream = &relay->stream;
+    if (!stream->is_paused && server_pending(relay->request) > CONN_OUT_HIGH_BYTES) {
+        stream->is_paused = true;
+        exchange_pause(&relay->exchange, true);
+    }
+}
+
 static void
 pass(struct relay *relay, struct str bytes)
 {
@@ -105,8 +116,10 @@ pass(struct relay *relay, struct str bytes)
     if (err == ERR_OK) {
         stream->turn_bytes += bytes.len;
         stream->sent_ms = now_of(relay);
+        pause_if_high(relay);
     } else if (err != ERR_GONE) {
-        /* The pause below makes this impossible: more than its bound was read in one turn. */
+        /* One read's worth of tiny pieces, or one huge event: better cut than with a hole. */
+        stream->is_lossy = true;
         log_event(LOG_ERROR, "stream", "req=%s err=%s", relay->id, err_name(err));
     }
 }
@@ -230,6 +243,31 @@ note_first_byte(struct relay *relay)
     lease_set_action(&worker->leases, relay->lease, LEASE_STREAMING);
 }
 
+/* What the client's answer may be said to be long: a stream may get comments and an error event
+ * besides the provider's bytes, and loses the usage chunk, so it never has a length. */
+static uint64_t
+length_of(const struct relay *relay, const struct parser_head *head)
+{
+    bool is_array = relay->row->endpoint == ENDPOINT_GEMINI_STREAM;
+    if (relay->stream.is_sse || is_array || head->framing == PARSER_UNTIL_CLOSE ||
+        head->framing == PARSER_CHUNKED) {
+        return SERVER_CHUNKED;
+    }
+    return head->framing == PARSER_LENGTH ? head->content_length : 0;
+}
+
+/* The answer is this account's from here on: the request's own bytes are not needed again. */
+static void
+note_answer(struct relay *relay)
+{
+    relay->stream.is_answered = true;
+    if (exchange_is_sent(&relay->exchange)) {
+        relay->peek = NULL;
+        relay->model = STR("");
+        server_release(relay->request);
+    }
+}
+
 void
 stream_head(struct relay *relay, const struct parser_head *head)
 {
@@ -252,27 +290,18 @@ stream_head(struct relay *relay, const struct parser_head *head)
         stream->is_sse = is_sse;
         return;
     }
-    if (stream->is_begun) {
-        if (!is_sse) {
-            exchange_stop(&relay->exchange);
-            stream_break(relay, 502, "upstream_error",
-                         STR("The upstream answered a streaming request without a stream"));
-        }
+    if (stream->is_begun && !is_sse) {
+        exchange_stop(&relay->exchange);
+        stream_break(relay, 502, "upstream_error",
+                     STR("The upstream answered a streaming request without a stream"));
         return;
     }
     stream->is_sse = is_sse;
-    uint64_t body_bytes = SERVER_CHUNKED;
-    if (head->framing == PARSER_LENGTH) {
-        body_bytes = head->content_length;
-    } else if (head->framing == PARSER_NO_BODY) {
-        body_bytes = 0;
+    if (!stream->is_begun) {
+        begin(relay, head->status, join_fields(relay, head, own_fields(relay)),
+              length_of(relay, head));
     }
-    begin(relay, head->status, join_fields(relay, head, own_fields(relay)), body_bytes);
-    if (exchange_is_sent(&relay->exchange)) {
-        relay->peek = NULL;
-        relay->model = STR("");
-        server_release(relay->request);
-    }
+    note_answer(relay);
 }
 
 /* --- the provider's body --- */
@@ -395,7 +424,8 @@ stream_turn(struct relay *relay)
     note_progress(relay);
     if (stream->is_lossy) {
         exchange_stop(&relay->exchange);
-        stream_break(relay, 502, "upstream_error", STR("The upstream sent an oversized event"));
+        stream_break(relay, 502, "upstream_error",
+                     STR("The upstream sent more than can be passed on"));
         return;
     }
     if (relay->request == NULL || relay->is_client_gone) {
@@ -403,10 +433,8 @@ stream_turn(struct relay *relay)
     }
     server_flush(relay->request);
     /* The flush may have found out that the client is gone. */
-    if (relay->request != NULL && !relay->is_client_gone &&
-        server_pending(relay->request) > CONN_OUT_HIGH_BYTES) {
-        stream->is_paused = true;
-        exchange_pause(&relay->exchange, true);
+    if (relay->request != NULL && !relay->is_client_gone) {
+        pause_if_high(relay);
     }
 }
 

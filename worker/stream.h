@@ -35,6 +35,7 @@ struct stream {
     bool is_lossy;    /* an event could not be passed whole: the stream must end with an error */
     bool is_paused;   /* the provider is not read: the client is slow */
     bool is_error;    /* the provider answered with an error: collect its body */
+    bool is_answered; /* an account's answer began: no other account may answer any more */
     bool has_content; /* a byte of the answer itself (not a comment) was passed on */
     bool counts_usage;
     uint16_t status; /* the provider's */

@@ -82,6 +82,17 @@ json_scan_weighed(struct str text, json_member_fn on_member, void *context, enum
 /* The members of an object value found before (its raw text is already validated). */
 MUST_CHECK enum err
 json_scan_object(struct json_value object, json_member_fn on_member, void *context);
+/*
+ * The object that a text begins with, validated, whatever stands behind it (*out_rest), in one walk
+ * of two levels. Before a member that is an object itself on_open is asked: true: its members are
+ * reported one by one (not what is inside them), and on_open is called with NULL behind the last;
+ * false: it is reported as a whole. ERR_BAD: no object, cut off, or a callback wanted no more; what
+ * was reported is then worth nothing.
+ */
+typedef bool (*json_open_fn)(void *context, const struct json_member *member);
+MUST_CHECK enum err json_scan_leading(struct str text, json_member_fn on_member,
+                                      json_open_fn on_open, void *context, struct str *out_rest);
+
 /* The members that follow in an object, when `text` begins right behind a member's value: nothing
  * may stand behind the object's end. Offsets count from `text`. */
 MUST_CHECK enum err json_scan_rest(struct str text, json_member_fn on_member, void *context);

@@ -248,76 +248,104 @@ skip_odd_string(struct jsonscan *s, const uint8_t *at)
     }
 }
 
-/* `at` is at the opening quote; moves it behind the closing one. */
-static inline bool
-skip_string(struct jsonscan *s)
-{
-    const uint8_t *from = s->at + 1;
-    const uint8_t *at = skip_plain(s->start, from, s->end);
-    s->is_escaped = false;
-    if (__builtin_expect(at - from >= JSON_DATA_BYTES, 0)) {
-        s->weight.data_bytes += count_data(from, at);
-    }
-    if (__builtin_expect(at < s->end && *at == '"', 1)) {
-        s->at = at + 1;
-        return true;
-    }
-    return skip_odd_string(s, at);
-}
+/*
+ * The functions below take the place and return where to go on, so that it stays in a register;
+ * NULL: the reason is set, and s->at is where.
+ */
+#define HOT static inline __attribute__((always_inline))
 
-static inline const uint8_t *
-skip_digits(const uint8_t *at, const uint8_t *end)
+HOT const uint8_t *
+pass_blanks(const uint8_t *at, const uint8_t *end)
 {
-    while (at < end && *at >= '0' && *at <= '9') {
+    /* Nearly always there is none: one comparison tells. */
+    while (at < end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
         at++;
     }
     return at;
 }
 
-static bool
-skip_number(struct jsonscan *s)
+/* From the opening quote to behind the closing one. */
+HOT const uint8_t *
+pass_string(struct jsonscan *s, const uint8_t *at)
 {
-    const uint8_t *at = s->at + (*s->at == '-');
-    const uint8_t *behind = skip_digits(at, s->end);
-    if (behind == at || (*at == '0' && behind - at > 1)) {
-        return jsonscan_fail(s, at, "a number is malformed");
+    const uint8_t *from = at + 1;
+    at = skip_plain(s->start, from, s->end);
+    s->is_escaped = false;
+    if (__builtin_expect(at - from >= JSON_DATA_BYTES, 0)) {
+        s->weight.data_bytes += count_data(from, at);
     }
-    at = behind;
-    if (at < s->end && *at == '.') {
-        behind = skip_digits(at + 1, s->end);
+    if (__builtin_expect(at < s->end && *at == '"', 1)) {
+        return at + 1;
+    }
+    return skip_odd_string(s, at) ? s->at : NULL;
+}
+
+HOT const uint8_t *
+pass_digits(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end && (unsigned)(*at - '0') <= 9) {
+        at++;
+    }
+    return at;
+}
+
+static const uint8_t *
+fail(struct jsonscan *s, const uint8_t *at, const char *reason)
+{
+    (void)jsonscan_fail(s, at, reason);
+    return NULL;
+}
+
+/* What may stand behind a number's digits. */
+static __attribute__((noinline)) const uint8_t *
+pass_fraction(struct jsonscan *s, const uint8_t *at)
+{
+    const uint8_t *behind;
+    if (*at == '.') {
+        behind = pass_digits(at + 1, s->end);
         if (behind == at + 1) {
-            return jsonscan_fail(s, behind, "a number is malformed");
+            return fail(s, behind, "a number is malformed");
         }
         at = behind;
     }
     if (at < s->end && (*at == 'e' || *at == 'E')) {
         at++;
         at += at < s->end && (*at == '+' || *at == '-');
-        behind = skip_digits(at, s->end);
+        behind = pass_digits(at, s->end);
         if (behind == at) {
-            return jsonscan_fail(s, at, "a number is malformed");
+            return fail(s, at, "a number is malformed");
         }
         at = behind;
     }
-    s->at = at;
-    return true;
+    return at;
 }
 
-static bool
-skip_word(struct jsonscan *s, struct str word)
+HOT const uint8_t *
+pass_number(struct jsonscan *s, const uint8_t *at)
 {
-    if ((size_t)(s->end - s->at) < word.len || memcmp(s->at, word.data, word.len) != 0) {
-        return jsonscan_fail(s, s->at, "expected a value");
+    at += *at == '-';
+    const uint8_t *behind = pass_digits(at, s->end);
+    if (behind == at || (*at == '0' && behind - at > 1)) {
+        return fail(s, at, "a number is malformed");
     }
-    s->at += word.len;
-    return true;
+    bool goes_on = behind < s->end && (*behind == '.' || (*behind | 0x20) == 'e');
+    return goes_on ? pass_fraction(s, behind) : behind;
+}
+
+HOT const uint8_t *
+pass_word(struct jsonscan *s, const uint8_t *at, struct str word)
+{
+    if ((size_t)(s->end - at) < word.len || memcmp(at, word.data, word.len) != 0) {
+        return fail(s, at, "expected a value");
+    }
+    return at + word.len;
 }
 
 /* Counts a node and fills it when a tree is made. */
-static inline void
+HOT void
 add_node(struct jsonscan *s, const uint8_t *from, size_t bytes, uint32_t flags)
 {
-    if (s->nodes != NULL) {
+    if (__builtin_expect(s->nodes != NULL, 0)) {
         struct json_node *node = &s->nodes[s->count];
         node->offset = (uint32_t)(from - s->start);
         node->length = (uint32_t)bytes;
@@ -327,24 +355,30 @@ add_node(struct jsonscan *s, const uint8_t *from, size_t bytes, uint32_t flags)
     s->count++;
 }
 
+/* A member's name and its colon. */
+HOT const uint8_t *
+pass_name(struct jsonscan *s, const uint8_t *at)
+{
+    if (at == s->end || *at != '"') {
+        return fail(s, at, "expected a name in quotes");
+    }
+    const uint8_t *from = at + 1;
+    at = pass_string(s, at);
+    if (at == NULL) {
+        return NULL;
+    }
+    s->name_end = at - 1;
+    add_node(s, from, (size_t)(at - 1 - from), JSON_STRING | (uint32_t)JSON_NODE_NAME);
+    at = pass_blanks(at, s->end);
+    return at < s->end && *at == ':' ? at + 1 : fail(s, at, "expected ':' behind a name");
+}
+
 bool
 jsonscan_name(struct jsonscan *s)
 {
-    if (s->at == s->end || *s->at != '"') {
-        return jsonscan_fail(s, s->at, "expected a name in quotes");
-    }
-    const uint8_t *from = s->at + 1;
-    if (!skip_string(s)) {
-        return false;
-    }
-    s->name_end = s->at - 1;
-    add_node(s, from, (size_t)(s->name_end - from), JSON_STRING | (uint32_t)JSON_NODE_NAME);
-    jsonscan_blanks(s);
-    if (s->at == s->end || *s->at != ':') {
-        return jsonscan_fail(s, s->at, "expected ':' behind a name");
-    }
-    s->at++;
-    return true;
+    const uint8_t *at = pass_name(s, s->at);
+    s->at = at == NULL ? s->at : at;
+    return at != NULL;
 }
 
 enum json_kind
@@ -368,42 +402,48 @@ jsonscan_kind(uint8_t first)
     }
 }
 
-/* A string, number or word. */
-static inline bool
-skip_scalar(struct jsonscan *s)
+/* A number or word. */
+static const uint8_t *
+pass_bare(struct jsonscan *s, const uint8_t *at)
 {
-    const uint8_t *from = s->at;
-    enum json_kind kind = JSON_STRING;
-    bool is_good;
-    if (*from == '"') {
-        is_good = skip_string(s);
+    if (*at == '-' || (*at >= '0' && *at <= '9')) {
+        return pass_number(s, at);
+    }
+    switch (*at) {
+    case 't':
+        return pass_word(s, at, STR("true"));
+    case 'f':
+        return pass_word(s, at, STR("false"));
+    case 'n':
+        return pass_word(s, at, STR("null"));
+    default:
+        return fail(s, at, "expected a value");
+    }
+}
+
+/* A string, number or word. */
+HOT const uint8_t *
+pass_scalar(struct jsonscan *s, const uint8_t *at)
+{
+    const uint8_t *from = at;
+    if (*at == '"') {
+        at = pass_string(s, at);
     } else {
-        kind = jsonscan_kind(*from);
         s->is_escaped = false;
-        if (*from == '-' || (*from >= '0' && *from <= '9')) {
-            is_good = skip_number(s);
-        } else if (kind == JSON_TRUE) {
-            is_good = skip_word(s, STR("true"));
-        } else if (kind == JSON_FALSE) {
-            is_good = skip_word(s, STR("false"));
-        } else if (kind == JSON_NULL) {
-            is_good = skip_word(s, STR("null"));
-        } else {
-            return jsonscan_fail(s, from, "expected a value");
-        }
+        at = pass_bare(s, at);
     }
-    if (is_good) {
-        add_node(s, from, (size_t)(s->at - from), (uint32_t)kind);
+    if (at != NULL) {
+        add_node(s, from, (size_t)(at - from), s->nodes == NULL ? 0 : jsonscan_kind(*from));
     }
-    return is_good;
+    return at;
 }
 
 /* One level down. The parent's index waits in the new node's `next` until the level is closed. */
-static inline bool
-open_level(struct jsonscan *s, bool is_object)
+static inline const uint8_t *
+open_level(struct jsonscan *s, const uint8_t *at, bool is_object)
 {
     if (s->depth == JSON_DEPTH_MAX) {
-        return jsonscan_fail(s, s->at, "nested too deeply");
+        return fail(s, at, "nested too deeply");
     }
     uint64_t bit = 1ULL << (s->depth % 64);
     uint64_t *word = &s->objects[s->depth / 64];
@@ -412,25 +452,25 @@ open_level(struct jsonscan *s, bool is_object)
     uint32_t parent = s->open;
     s->open = s->count;
     s->is_escaped = false;
-    add_node(s, s->at, 0, is_object ? (uint32_t)JSON_OBJECT : (uint32_t)JSON_ARRAY);
+    add_node(s, at, 0, is_object ? (uint32_t)JSON_OBJECT : (uint32_t)JSON_ARRAY);
     if (s->nodes != NULL) {
         s->nodes[s->open].next = parent;
     }
-    s->at++;
-    return true;
+    return at + 1;
 }
 
-static inline void
-close_level(struct jsonscan *s)
+static inline const uint8_t *
+close_level(struct jsonscan *s, const uint8_t *at)
 {
-    s->at++;
+    at++;
     s->depth--;
     if (s->nodes != NULL) {
         struct json_node *node = &s->nodes[s->open];
-        node->length = (uint32_t)(s->at - s->start) - node->offset;
+        node->length = (uint32_t)(at - s->start) - node->offset;
         s->open = node->next;
         node->next = s->count;
     }
+    return at;
 }
 
 static inline bool
@@ -440,73 +480,69 @@ is_in_object(const struct jsonscan *s)
     return (s->objects[level / 64] >> (level % 64) & 1) != 0;
 }
 
-/* Behind a value: closes levels until one goes on (`at` before its next value) or `base` is left.
- */
-static inline bool
-skip_to_next(struct jsonscan *s, uint32_t base)
+/* An array or object, from its bracket to behind its end. */
+static const uint8_t *
+pass_nested(struct jsonscan *s, const uint8_t *at)
 {
-    while (s->depth > base) {
-        jsonscan_blanks(s);
-        bool is_object = is_in_object(s);
-        uint8_t c = s->at == s->end ? 0 : *s->at;
-        if (c == ',') {
-            s->at++;
-            if (!is_object) {
-                return true;
-            }
-            jsonscan_blanks(s);
-            return jsonscan_name(s);
-        }
-        if (c != (is_object ? '}' : ']')) {
-            return jsonscan_fail(s, s->at,
-                                 is_object ? "expected ',' or '}'" : "expected ',' or ']'");
-        }
-        close_level(s);
-    }
-    return true;
-}
-
-/* A value that is an array or object, at its bracket. */
-static bool
-skip_nested(struct jsonscan *s)
-{
+    const uint8_t *end = s->end;
     uint32_t base = s->depth;
-    do {
-        jsonscan_blanks(s);
-        if (s->at == s->end) {
-            return jsonscan_fail(s, s->at, "");
+    bool is_object = false;
+    for (;;) {
+        /* Before a value. */
+        at = pass_blanks(at, end);
+        if (at == end) {
+            return fail(s, at, "");
         }
-        uint8_t c = *s->at;
-        if (c == '{' || c == '[') {
-            if (!open_level(s, c == '{')) {
-                return false;
+        bool is_empty = false;
+        if (*at == '{' || *at == '[') {
+            is_object = *at == '{';
+            at = open_level(s, at, is_object);
+            at = at == NULL ? NULL : pass_blanks(at, end);
+            if (at == NULL) {
+                return NULL;
             }
-            jsonscan_blanks(s);
-            if (s->at == s->end || *s->at != (c == '{' ? '}' : ']')) {
-                if (c == '{' && !jsonscan_name(s)) {
-                    return false;
+            is_empty = at < end && *at == (is_object ? '}' : ']');
+            if (!is_empty) {
+                at = is_object ? pass_name(s, at) : at;
+                if (at == NULL) {
+                    return NULL;
                 }
                 continue;
             }
-            close_level(s);
-        } else if (!skip_scalar(s)) {
-            return false;
+        } else if ((at = pass_scalar(s, at)) == NULL) {
+            return NULL;
         }
-        if (!skip_to_next(s, base)) {
-            return false;
+        /* Behind a value, or before the end of an empty level: close what ends here. */
+        at = pass_blanks(at, end);
+        while (at < end && *at == (is_object ? '}' : ']')) {
+            at = close_level(s, at);
+            if (s->depth == base) {
+                return at;
+            }
+            is_object = is_in_object(s);
+            at = pass_blanks(at, end);
         }
-    } while (s->depth > base);
-    return true;
+        if (at == end || *at != ',') {
+            return fail(s, at, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
+        }
+        at++;
+        if (is_object && (at = pass_name(s, pass_blanks(at, end))) == NULL) {
+            return NULL;
+        }
+    }
 }
 
 bool
 jsonscan_value(struct jsonscan *s)
 {
     jsonscan_blanks(s);
-    if (s->at == s->end) {
-        return jsonscan_fail(s, s->at, "");
+    const uint8_t *at = s->at;
+    if (at == s->end) {
+        return jsonscan_fail(s, at, "");
     }
-    return *s->at == '{' || *s->at == '[' ? skip_nested(s) : skip_scalar(s);
+    at = *at == '{' || *at == '[' ? pass_nested(s, at) : pass_scalar(s, at);
+    s->at = at == NULL ? s->at : at;
+    return at != NULL;
 }
 
 bool

@@ -26,16 +26,34 @@ read_count(struct json_value value, uint64_t *out)
     return true;
 }
 
-/* What to read of one object, by name, in one scan: numbers, and the objects or texts in it. */
-struct counts {
+/* What to read of a dialect's report: numbers, the objects in it, and the numbers in those. */
+struct shape {
     const struct str *names;
     uint32_t name_count;
-    uint64_t *values;
-    uint32_t known; /* a bit a name */
-    const struct str *inner_names;
     uint32_t inner_count;
-    struct json_value *inner; /* the first of each name, as json_get() would find it */
-    uint32_t inner_known;     /* a bit a name */
+    const struct str *inner_names;
+    const struct str *detail_names;
+    uint32_t detail_count;
+    uint32_t tier_index; /* among inner_names; INNERS_MAX = the tier does not stand in the report */
+};
+
+#define INNERS_MAX 4u
+#define DETAILS_MAX 3u
+
+struct details {
+    uint64_t values[DETAILS_MAX];
+    uint32_t known; /* a bit a name */
+};
+
+/* What one walk over a report found. */
+struct counts {
+    const struct shape *shape;
+    uint64_t *values;                 /* the last of each name */
+    uint32_t known;                   /* a bit a name */
+    uint32_t inside;                  /* whose details are being read; INNERS_MAX = nobody's */
+    uint32_t inner_known;             /* a bit a name, be its value an object or null */
+    struct details inner[INNERS_MAX]; /* the first of each name */
+    struct json_value tier;
 };
 
 /* The index of this name in `names`; `count` when it is none of them. */
@@ -63,35 +81,54 @@ static bool
 on_count(void *context, const struct json_member *member)
 {
     struct counts *counts = context;
-    uint32_t i = index_of(member, counts->names, counts->name_count);
-    if (i < counts->name_count) {
+    const struct shape *shape = counts->shape;
+    if (counts->inside < INNERS_MAX) {
+        struct details *details = &counts->inner[counts->inside];
+        uint32_t i = index_of(member, shape->detail_names, shape->detail_count);
+        if (i < shape->detail_count) {
+            details->known |= read_count(member->value, &details->values[i]) ? 1u << i : 0;
+        }
+        return true;
+    }
+    uint32_t i = index_of(member, shape->names, shape->name_count);
+    if (i < shape->name_count) {
         counts->known |= read_count(member->value, &counts->values[i]) ? 1u << i : 0;
         return true;
     }
-    i = index_of(member, counts->inner_names, counts->inner_count);
-    if (i < counts->inner_count && (counts->inner_known >> i & 1) == 0) {
-        counts->inner[i] = member->value;
+    i = index_of(member, shape->inner_names, shape->inner_count);
+    if (i < shape->inner_count && (counts->inner_known >> i & 1) == 0) {
         counts->inner_known |= 1u << i;
+        counts->tier = i == shape->tier_index ? member->value : counts->tier;
     }
     return true;
 }
 
-static void
-run_counts(struct json_value object, struct counts *counts)
+static bool
+on_open(void *context, const struct json_member *member)
 {
-    if (object.kind != JSON_OBJECT || json_scan_object(object, on_count, counts) != ERR_OK) {
-        counts->known = 0;
-        counts->inner_known = 0;
+    struct counts *counts = context;
+    counts->inside = INNERS_MAX;
+    if (member == NULL) {
+        return false;
     }
+    uint32_t i = index_of(member, counts->shape->inner_names, counts->shape->inner_count);
+    if (i == counts->shape->inner_count || (counts->inner_known >> i & 1) != 0) {
+        return false;
+    }
+    counts->inner_known |= 1u << i;
+    counts->inside = i;
+    return true;
 }
 
-static uint32_t
-read_counts(struct json_value object, const struct str *names, uint32_t name_count,
-            uint64_t *values)
+/* false: no object, or it is cut off; `values` is then worth nothing. */
+static bool
+read_counts(struct counts *counts, const struct shape *shape, uint64_t *values,
+            struct json_value object, struct str *rest)
 {
-    struct counts counts = { .names = names, .name_count = name_count, .values = values };
-    run_counts(object, &counts);
-    return counts.known;
+    *counts = (struct counts){ .shape = shape, .values = values, .inside = INNERS_MAX };
+    struct str unused;
+    return object.kind == JSON_OBJECT && json_scan_leading(object.raw, on_count, on_open, counts,
+                                                           rest == NULL ? &unused : rest) == ERR_OK;
 }
 
 static uint64_t
@@ -138,24 +175,13 @@ static const struct str openai_names[OPENAI_COUNTS] = {
     { "cache_creation_tokens", 21 },
 };
 
-static const struct str detail_names[] = {
+enum openai_detail { OPENAI_CACHED, OPENAI_WRITTEN, OPENAI_REASONING, OPENAI_DETAILS };
+
+static const struct str openai_detail_names[OPENAI_DETAILS] = {
     { "cached_tokens", 13 },
     { "cache_write_tokens", 18 },
     { "reasoning_tokens", 16 },
 };
-
-/* The first known of the indexes from..to. */
-static bool
-first_known(const uint64_t *values, uint32_t known, uint32_t from, uint32_t to, uint64_t *out)
-{
-    for (uint32_t i = from; i <= to; i++) {
-        if ((known >> i & 1) != 0) {
-            *out = values[i];
-            return true;
-        }
-    }
-    return false;
-}
 
 /* The details beside the counts. Chat's spelling goes before that of responses. */
 enum openai_inner {
@@ -173,16 +199,37 @@ static const struct str openai_inner_names[OPENAI_INNERS] = {
     { "output_tokens_details", 21 },
 };
 
-/* The details at `first`, else those at the index behind it. */
-static struct json_value
-details_of(const struct counts *counts, enum openai_inner first)
+_Static_assert(OPENAI_INNERS <= INNERS_MAX && OPENAI_DETAILS <= DETAILS_MAX, "they fit");
+
+static const struct shape openai_shape = {
+    .names = openai_names,
+    .name_count = OPENAI_COUNTS,
+    .inner_names = openai_inner_names,
+    .inner_count = OPENAI_INNERS,
+    .detail_names = openai_detail_names,
+    .detail_count = OPENAI_DETAILS,
+    .tier_index = INNERS_MAX,
+};
+
+/* The first known of the indexes from..to. */
+static bool
+first_known(const uint64_t *values, uint32_t known, uint32_t from, uint32_t to, uint64_t *out)
 {
-    for (uint32_t i = first; i <= (uint32_t)first + 1; i++) {
-        if ((counts->inner_known >> i & 1) != 0) {
-            return counts->inner[i];
+    for (uint32_t i = from; i <= to; i++) {
+        if ((known >> i & 1) != 0) {
+            *out = values[i];
+            return true;
         }
     }
-    return (struct json_value){ .kind = JSON_NULL };
+    return false;
+}
+
+/* The details at `first`, else those at the index behind it. */
+static const struct details *
+details_of(const struct counts *counts, enum openai_inner first)
+{
+    return &counts->inner[(counts->inner_known >> first & 1) != 0 ? (uint32_t)first
+                                                                  : (uint32_t)first + 1];
 }
 
 static void
@@ -190,14 +237,13 @@ openai_input(struct usage *usage, const struct counts *counts, uint64_t prompt)
 {
     const uint64_t *values = counts->values;
     uint32_t known = counts->known;
-    uint64_t inner[2] = { 0 };
-    uint32_t inner_known =
-        read_counts(details_of(counts, OPENAI_PROMPT_DETAILS), detail_names, 2, inner);
-    uint64_t cached = inner[0];
-    uint64_t written = inner[1];
-    bool knows_cache = (inner_known & 1) != 0 || first_known(values, known, OPENAI_CACHE_READ_ALIAS,
-                                                             OPENAI_CACHED_ALIAS, &cached);
-    if ((inner_known & 2) == 0) {
+    const struct details *details = details_of(counts, OPENAI_PROMPT_DETAILS);
+    uint64_t cached = details->values[OPENAI_CACHED];
+    uint64_t written = details->values[OPENAI_WRITTEN];
+    bool knows_cache =
+        (details->known >> OPENAI_CACHED & 1) != 0 ||
+        first_known(values, known, OPENAI_CACHE_READ_ALIAS, OPENAI_CACHED_ALIAS, &cached);
+    if ((details->known >> OPENAI_WRITTEN & 1) == 0) {
         (void)first_known(values, known, OPENAI_CREATION_ALIAS, OPENAI_CREATION_SHORT_ALIAS,
                           &written);
     }
@@ -210,17 +256,13 @@ openai_input(struct usage *usage, const struct counts *counts, uint64_t prompt)
 }
 
 bool
-report_openai(struct usage *usage, struct json_value object)
+report_openai(struct usage *usage, struct json_value object, struct str *rest)
 {
     uint64_t values[OPENAI_COUNTS] = { 0 };
-    struct json_value inner[OPENAI_INNERS];
-    struct counts counts = { .names = openai_names,
-                             .name_count = OPENAI_COUNTS,
-                             .values = values,
-                             .inner_names = openai_inner_names,
-                             .inner_count = OPENAI_INNERS,
-                             .inner = inner };
-    run_counts(object, &counts);
+    struct counts counts;
+    if (!read_counts(&counts, &openai_shape, values, object, rest)) {
+        return false;
+    }
     uint32_t known = counts.known;
     uint64_t prompt = 0;
     uint64_t output = 0;
@@ -245,8 +287,9 @@ report_openai(struct usage *usage, struct json_value object)
         usage->out_total = output;
         usage->known |= USAGE_OUTPUT;
     }
-    if (read_counts(details_of(&counts, OPENAI_COMPLETION_DETAILS), detail_names + 2, 1,
-                    &usage->out_reasoning) != 0) {
+    const struct details *details = details_of(&counts, OPENAI_COMPLETION_DETAILS);
+    if ((details->known >> OPENAI_REASONING & 1) != 0) {
+        usage->out_reasoning = details->values[OPENAI_REASONING];
         usage->known |= USAGE_REASONING;
     }
     return true;
@@ -261,12 +304,7 @@ static const struct str anthropic_names[] = {
     { "output_tokens", 13 },
 };
 
-static const struct str creation_names[] = {
-    { "ephemeral_5m_input_tokens", 25 },
-    { "ephemeral_1h_input_tokens", 25 },
-};
-
-enum anthropic_inner { ANTHROPIC_CREATION, ANTHROPIC_DETAILS, ANTHROPIC_TIER, ANTHROPIC_INNERS };
+enum anthropic_inner { ANTHROPIC_CREATION, ANTHROPIC_OUTPUT, ANTHROPIC_TIER, ANTHROPIC_INNERS };
 
 static const struct str anthropic_inner_names[ANTHROPIC_INNERS] = {
     { "cache_creation", 14 },
@@ -274,14 +312,35 @@ static const struct str anthropic_inner_names[ANTHROPIC_INNERS] = {
     { "service_tier", 12 },
 };
 
-/* `creation`: JSON_NULL when the report has none. */
+enum anthropic_detail { ANTHROPIC_5M, ANTHROPIC_1H, ANTHROPIC_THINKING, ANTHROPIC_DETAILS };
+
+static const struct str anthropic_detail_names[ANTHROPIC_DETAILS] = {
+    { "ephemeral_5m_input_tokens", 25 },
+    { "ephemeral_1h_input_tokens", 25 },
+    { "thinking_tokens", 15 },
+};
+
+_Static_assert(ANTHROPIC_INNERS <= INNERS_MAX && ANTHROPIC_DETAILS <= DETAILS_MAX, "they fit");
+
+static const struct shape anthropic_shape = {
+    .names = anthropic_names,
+    .name_count = 4,
+    .inner_names = anthropic_inner_names,
+    .inner_count = ANTHROPIC_INNERS,
+    .detail_names = anthropic_detail_names,
+    .detail_count = ANTHROPIC_DETAILS,
+    .tier_index = ANTHROPIC_TIER,
+};
+
 static void
-anthropic_writes(struct usage *usage, struct json_value creation, bool knows_total, uint64_t total)
+anthropic_writes(struct usage *usage, const struct details *creation, bool knows_total,
+                 uint64_t total)
 {
-    uint64_t split[2] = { 0 };
-    if (read_counts(creation, creation_names, 2, split) != 0 && split[0] + split[1] > 0) {
-        usage->in_cache_write_5m = split[0];
-        usage->in_cache_write_1h = split[1];
+    uint64_t short_lived = creation->values[ANTHROPIC_5M];
+    uint64_t long_lived = creation->values[ANTHROPIC_1H];
+    if (short_lived + long_lived > 0) {
+        usage->in_cache_write_5m = short_lived;
+        usage->in_cache_write_1h = long_lived;
     } else if (knows_total && total > 0 &&
                total != usage->in_cache_write_5m + usage->in_cache_write_1h) {
         usage->in_cache_write_5m = total;
@@ -290,40 +349,31 @@ anthropic_writes(struct usage *usage, struct json_value creation, bool knows_tot
 }
 
 bool
-report_anthropic(struct usage *usage, struct json_value object, bool is_final)
+report_anthropic(struct usage *usage, struct json_value object, bool is_final, struct str *rest)
 {
     uint64_t values[4] = { 0 };
-    struct json_value inner[ANTHROPIC_INNERS];
-    memset(inner, 0, sizeof inner);
-    _Static_assert(JSON_NULL == 0, "all zero is null everywhere");
-    struct counts counts = { .names = anthropic_names,
-                             .name_count = 4,
-                             .values = values,
-                             .inner_names = anthropic_inner_names,
-                             .inner_count = ANTHROPIC_INNERS,
-                             .inner = inner };
-    run_counts(object, &counts);
-    uint32_t known = counts.known;
-    if (known == 0) {
+    struct counts counts;
+    if (!read_counts(&counts, &anthropic_shape, values, object, rest) || counts.known == 0) {
         return false;
     }
+    uint32_t known = counts.known;
     if ((known & 1) != 0) {
         usage->in_fresh = values[0] > 0 ? values[0] : usage->in_fresh;
         usage->known |= USAGE_INPUT;
     }
     usage->in_cache_read = values[1] > 0 ? values[1] : usage->in_cache_read;
     usage->known |= (known & 6) != 0 ? (uint32_t)USAGE_CACHE : 0;
-    anthropic_writes(usage, inner[ANTHROPIC_CREATION], (known & 4) != 0, values[2]);
+    anthropic_writes(usage, &counts.inner[ANTHROPIC_CREATION], (known & 4) != 0, values[2]);
     if ((known & 8) != 0) {
         usage->out_total = values[3] > 0 ? values[3] : usage->out_total;
         usage->known |= is_final ? (uint32_t)USAGE_OUTPUT : 0;
     }
-    struct json_value thinking;
-    if (json_get(inner[ANTHROPIC_DETAILS], STR("thinking_tokens"), &thinking) &&
-        read_count(thinking, &usage->out_reasoning)) {
+    const struct details *output = &counts.inner[ANTHROPIC_OUTPUT];
+    if ((output->known >> ANTHROPIC_THINKING & 1) != 0) {
+        usage->out_reasoning = output->values[ANTHROPIC_THINKING];
         usage->known |= USAGE_REASONING;
     }
-    report_tier(usage, inner[ANTHROPIC_TIER]);
+    report_tier(usage, counts.tier);
     return true;
 }
 
@@ -345,14 +395,21 @@ static const struct str gemini_names[GEMINI_COUNTS] = {
     { "thoughtsTokenCount", 18 },      { "totalTokenCount", 15 },
 };
 
+static const struct shape gemini_shape = {
+    .names = gemini_names,
+    .name_count = GEMINI_COUNTS,
+    .tier_index = INNERS_MAX,
+};
+
 bool
-report_gemini(struct usage *usage, struct usage_gemini *last, struct json_value object)
+report_gemini(struct usage *usage, struct usage_gemini *last, struct json_value object,
+              struct str *rest)
 {
-    uint32_t known = read_counts(object, gemini_names, GEMINI_COUNTS, last->counts);
-    if (known == 0) {
+    struct counts counts;
+    if (!read_counts(&counts, &gemini_shape, last->counts, object, rest) || counts.known == 0) {
         return false;
     }
-    last->known |= known;
+    last->known |= counts.known;
     const uint64_t *c = last->counts;
     uint64_t input = c[GEMINI_PROMPT] + c[GEMINI_TOOL];
     bool has_candidates = (last->known >> GEMINI_CANDIDATES & 1) != 0;

@@ -68,10 +68,10 @@ no_members(void)
     return outer;
 }
 
-/* The report of an object in this dialect, and what tells the price beside it. */
+/* The report of an object in this dialect, and what tells the price beside it. `rest`: report.h. */
 static bool
 read_report(enum dialect dialect, const struct outer *outer, struct usage *usage,
-            struct usage_gemini *gemini)
+            struct usage_gemini *gemini, struct str *rest)
 {
     struct json_value report = outer->usage;
     bool is_found = false;
@@ -81,13 +81,13 @@ read_report(enum dialect dialect, const struct outer *outer, struct usage *usage
         if (report.kind != JSON_OBJECT && !json_get(outer->relay, STR("usage"), &report)) {
             break;
         }
-        is_found = report_openai(usage, report);
+        is_found = report_openai(usage, report, rest);
         break;
     case DIALECT_ANTHROPIC:
-        is_found = report_anthropic(usage, report, true);
+        is_found = report_anthropic(usage, report, true, rest);
         break;
     case DIALECT_GEMINI:
-        is_found = report_gemini(usage, gemini, report);
+        is_found = report_gemini(usage, gemini, report, rest);
         break;
     case DIALECT_COUNT:
         break;
@@ -104,9 +104,9 @@ read_outer(enum dialect dialect, const struct outer *outer, struct usage *usage,
     if (outer->usage.kind == JSON_NULL && outer->response.kind == JSON_OBJECT) {
         struct outer inner = no_members();
         return json_scan_object(outer->response, on_outer, &inner) == ERR_OK &&
-               read_report(dialect, &inner, usage, gemini);
+               read_report(dialect, &inner, usage, gemini, NULL);
     }
-    return read_report(dialect, outer, usage, gemini);
+    return read_report(dialect, outer, usage, gemini, NULL);
 }
 
 /* --- whole bodies --- */
@@ -190,7 +190,7 @@ read_backwards(enum dialect dialect, struct str body, struct elements *elements)
             json_prefix(str_skip(rest, 1), &report) == ERR_OK && report.kind == JSON_OBJECT) {
             struct outer outer = no_members();
             outer.usage = report;
-            return read_report(dialect, &outer, elements->usage, &elements->gemini);
+            return read_report(dialect, &outer, elements->usage, &elements->gemini, NULL);
         }
     }
     return false;
@@ -212,25 +212,32 @@ static bool
 read_at_end(enum dialect dialect, struct str body, struct elements *elements)
 {
     struct str name = dialect == DIALECT_GEMINI ? STR("\"usageMetadata\"") : STR("\"usage\"");
-    struct str tier = STR("\"service_tier\"");
     size_t at;
     struct outer outer = no_members();
-    if (!find_last(body, name, &at)) {
+    /* Behind a backslash that quote belongs to a string's text. */
+    if (!find_last(body, name, &at) || at == 0 || body.data[at - 1] == '\\') {
         return false;
     }
-    struct str rest = str_skip(body, at + name.len);
-    if (rest.len == 0 || rest.data[0] != ':' ||
-        json_prefix(str_skip(rest, 1), &outer.usage) != ERR_OK || outer.usage.kind != JSON_OBJECT) {
+    struct str rest = str_trim(str_skip(body, at + name.len));
+    if (rest.len == 0 || rest.data[0] != ':') {
         return false;
     }
-    struct str report = outer.usage.raw;
+    rest = str_trim(str_skip(rest, 1));
+    outer.usage.kind = rest.len > 0 && rest.data[0] == '{' ? JSON_OBJECT : JSON_NULL;
+    outer.usage.raw = rest;
+    struct str behind = { NULL, 0 };
+    bool is_found = read_report(dialect, &outer, elements->usage, &elements->gemini, &behind);
     size_t tier_at;
-    rest = str_skip(body, (size_t)(report.data - body.data) + report.len);
-    if (json_scan_rest(rest, on_outer, &outer) != ERR_OK || outer.usage.raw.data != report.data ||
-        (outer.tier.raw.len == 0 && find_last(str_make(body.data, at), tier, &tier_at))) {
+    if (behind.data == NULL || json_scan_rest(behind, on_outer, &outer) != ERR_OK ||
+        outer.usage.raw.data != rest.data ||
+        (outer.tier.raw.len == 0 &&
+         find_last(str_make(body.data, at), STR("\"service_tier\""), &tier_at))) {
+        *elements->usage = (struct usage){ .source = USAGE_NONE };
+        elements->gemini = (struct usage_gemini){ .known = 0 };
         return false;
     }
-    elements->is_found = read_report(dialect, &outer, elements->usage, &elements->gemini);
+    report_tier(elements->usage, outer.tier);
+    elements->is_found = is_found;
     return true;
 }
 
@@ -313,7 +320,7 @@ chat_report(struct usage_stream *stream, struct str data)
     if (is_error(outer.error)) {
         return USAGE_EVENT_FAILED;
     }
-    if (!read_report(DIALECT_CHAT, &outer, &stream->usage, &stream->gemini)) {
+    if (!read_report(DIALECT_CHAT, &outer, &stream->usage, &stream->gemini, NULL)) {
         return 0;
     }
     bool is_list = outer.choices.kind == JSON_ARRAY;
@@ -398,7 +405,7 @@ responses_event(struct usage_stream *stream, struct str name, struct str data)
         return bits;
     }
     take_id(stream, inner.id);
-    if (read_report(DIALECT_RESPONSES, &inner, &stream->usage, &stream->gemini)) {
+    if (read_report(DIALECT_RESPONSES, &inner, &stream->usage, &stream->gemini, NULL)) {
         bits |= USAGE_EVENT_USAGE;
     }
     return bits;
@@ -431,10 +438,12 @@ anthropic_event(struct usage_stream *stream, struct str name, struct str data)
     struct json_value found;
     uint32_t bits = 0;
     if (is_start && json_get(outer.message, STR("usage"), &found)) {
-        bits |= report_anthropic(&stream->usage, found, false) ? (uint32_t)USAGE_EVENT_USAGE : 0;
-    } else if (!is_start) {
         bits |=
-            report_anthropic(&stream->usage, outer.usage, true) ? (uint32_t)USAGE_EVENT_USAGE : 0;
+            report_anthropic(&stream->usage, found, false, NULL) ? (uint32_t)USAGE_EVENT_USAGE : 0;
+    } else if (!is_start) {
+        bits |= report_anthropic(&stream->usage, outer.usage, true, NULL)
+                    ? (uint32_t)USAGE_EVENT_USAGE
+                    : 0;
         bool is_done = json_get(outer.delta, STR("stop_reason"), &found) &&
                        found.kind == JSON_STRING && found.raw.len > 2;
         bits |= is_done ? (uint32_t)USAGE_EVENT_DONE : 0;

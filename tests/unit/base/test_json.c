@@ -2,6 +2,7 @@
  * The scanner's grammar, what it reports, and that numbers and strings keep their spelling.
  */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -374,4 +375,148 @@ Test(json, makes_a_tree_whose_nodes_skip_subtrees)
     arena_init(&arena, 64);
     cr_assert_eq(json_parse(text, &arena, &doc, NULL), ERR_FULL);
     arena_reset(&arena);
+}
+
+/* What a string's content should be: looked at byte by byte. 0 = good, else 1 + offset of the
+ * first byte that is not. */
+static size_t
+plain_fault(const uint8_t *at, size_t len, struct json_weight *weight)
+{
+    for (size_t i = 0; i < len;) {
+        if (at[i] == '"' || at[i] == '\\' || at[i] < 0x20) {
+            return i + 1;
+        }
+        size_t bytes = at[i] < 0x80 ? 1 : at[i] < 0xe0 ? 2 : at[i] < 0xf0 ? 3 : 4;
+        for (size_t k = 1; k < bytes; k++) {
+            if (i + k >= len || (at[i + k] & 0xc0) != 0x80) {
+                return i + 1;
+            }
+        }
+        if (bytes > 1 && (at[i] < 0xc2 || at[i] > 0xf4)) {
+            return i + 1;
+        }
+        weight->wide_characters += bytes > 1;
+        weight->wide_bytes += bytes > 1 ? bytes : 0;
+        i += bytes;
+    }
+    return 0;
+}
+
+Test(json, scans_long_strings_as_a_walk_over_their_bytes_does)
+{
+    uint32_t seed = 3;
+    for (int round = 0; round < 4000; round++) {
+        seed = seed * 1103515245u + 12345u;
+        size_t len = (seed >> 8) % 420;
+        char *text = malloc(len + 2);
+        text[0] = '"';
+        for (size_t i = 0; i < len; i++) {
+            seed = seed * 1103515245u + 12345u;
+            text[1 + i] = (char)(' ' + 3 + (seed >> 8) % 57);
+        }
+        if (len > 0 && round % 4 != 0) {
+            /* One byte of any value somewhere; beyond ASCII it is a fault or, by luck, none. */
+            text[1 + (seed >> 4) % len] = (char)(seed >> 12 & 0xff);
+        }
+        if (len > 2 && round % 3 == 0) {
+            memcpy(text + 1 + (seed >> 6) % (len - 1), "\xc3\xa9", 2);
+        }
+        text[len + 1] = '"';
+        struct json_weight plain = { 0, 0, 0 };
+        struct json_weight weight;
+        struct json_error error = { 0, NULL };
+        size_t fault = plain_fault((const uint8_t *)text + 1, len, &plain);
+        enum err err =
+            json_scan_weighed(str_make(text, len + 2), NULL, NULL, NULL, &error, &weight);
+        /* An escape's fault may be its second byte, a quote's is what stands behind it. */
+        bool is_escape = fault != 0 && text[fault] == '\\';
+        cr_assert(is_escape || (err == ERR_OK) == (fault == 0), "%.*s", (int)len + 2, text);
+        if (err == ERR_OK && fault == 0) {
+            cr_assert_eq(weight.wide_characters, plain.wide_characters);
+            cr_assert_eq(weight.wide_bytes, plain.wide_bytes);
+        } else if (!is_escape && text[fault] != '"') {
+            cr_assert_eq(error.offset, fault, "%zu %zu", error.offset, fault);
+        }
+        free(text);
+    }
+}
+
+Test(json, weighs_base64_but_not_text)
+{
+    size_t len = 5000;
+    char *text = malloc(len);
+    struct json_weight weight;
+    memset(text, 'A', len);
+    text[0] = '"';
+    text[len - 1] = '"';
+    cr_assert(json_scan_weighed(str_make(text, len), NULL, NULL, NULL, NULL, &weight) == ERR_OK);
+    cr_assert_eq(weight.data_bytes, len - 2);
+    text[3 * 512 + 100] = ' ';
+    cr_assert(json_scan_weighed(str_make(text, len), NULL, NULL, NULL, NULL, &weight) == ERR_OK);
+    cr_assert_eq(weight.data_bytes, len - 2 - 512);
+    for (size_t i = 1; i < len - 1; i += 7) {
+        text[i] = ' ';
+    }
+    cr_assert(json_scan_weighed(str_make(text, len), NULL, NULL, NULL, NULL, &weight) == ERR_OK);
+    cr_assert_eq(weight.data_bytes, 0);
+    free(text);
+}
+
+struct heard {
+    char text[256];
+    uint32_t opened;
+};
+
+static bool
+on_heard(void *context, const struct json_member *member)
+{
+    struct heard *heard = context;
+    size_t len = strlen(heard->text);
+    snprintf(heard->text + len, sizeof heard->text - len, "%.*s=%.*s;", STR_ARG(member->name),
+             STR_ARG(member->value.raw));
+    return true;
+}
+
+static bool
+on_heard_open(void *context, const struct json_member *member)
+{
+    struct heard *heard = context;
+    size_t len = strlen(heard->text);
+    if (member == NULL) {
+        snprintf(heard->text + len, sizeof heard->text - len, ")");
+        return false;
+    }
+    if (str_equal(member->name, STR("shut"))) {
+        return false;
+    }
+    snprintf(heard->text + len, sizeof heard->text - len, "%.*s(", STR_ARG(member->name));
+    return true;
+}
+
+Test(json, walks_two_levels_and_goes_on_behind_a_member)
+{
+    struct heard heard = { "", 0 };
+    struct str rest;
+    struct str text =
+        STR(" {\"a\":1,\"b\":{\"c\":{\"d\":2},\"e\":[]},\"f\":{},\"shut\":{\"g\":3}} tail");
+    cr_assert(json_scan_leading(text, on_heard, on_heard_open, &heard, &rest) == ERR_OK);
+    cr_assert_str_eq(heard.text, "a=1;b(c={\"d\":2};e=[];)f()shut={\"g\":3};");
+    cr_assert(str_equal(rest, STR(" tail")));
+    for (size_t len = 0; len < text.len - 5; len++) {
+        heard.text[0] = '\0';
+        cr_assert(json_scan_leading(str_make(text.data, len), on_heard, on_heard_open, &heard,
+                                    &rest) == ERR_BAD);
+    }
+    static const char *const good[] = { "}", " } ", ",\"a\":1}",
+                                        " , \"a\" : {\"b\":2} , \"c\":3 }" };
+    static const char *const bad[] = { "",  ",",        ",}",         "}}",      ",\"a\"}",
+                                       "]", ",\"a\":1", ",\"a\":1}}", "\"a\":1}" };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        heard.text[0] = '\0';
+        cr_assert(json_scan_rest(str_of(good[i]), on_heard, &heard) == ERR_OK, "%s", good[i]);
+    }
+    cr_assert_str_eq(heard.text, "a={\"b\":2};c=3;");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        cr_assert(json_scan_rest(str_of(bad[i]), on_heard, &heard) == ERR_BAD, "%s", bad[i]);
+    }
 }

@@ -212,3 +212,32 @@ Test(sse, reports_an_overlong_event_as_cut)
     seen_fini(&seen);
     free(text);
 }
+
+/* One feed takes the quick way where it can; bytes one by one never do. */
+Test(sse, reads_random_streams_whole_as_it_reads_them_byte_by_byte)
+{
+    static const char *const pieces[] = {
+        "data: ", "data:", "data", "event: ", "event:", "id: 1", "\n",     "\n\n",        "\n\n",
+        "\r\n",   "\r",    ":",    "{\"a\"}", "x",      " ",     "[DONE]", "\xef\xbb\xbf"
+    };
+    uint32_t seed = 7;
+    for (int round = 0; round < 3000; round++) {
+        char text[256];
+        size_t len = 0;
+        for (int i = 0; i < 20; i++) {
+            seed = seed * 1103515245u + 12345u;
+            struct str piece = str_of(pieces[(seed >> 8) % (sizeof pieces / sizeof pieces[0])]);
+            memcpy(text + len, piece.data, piece.len);
+            len += piece.len;
+        }
+        struct seen whole;
+        struct seen bytes;
+        run_cut(&whole, str_make(text, len), len, 0);
+        run_cut(&bytes, str_make(text, len), 0, 1);
+        cr_assert(str_equal(buf_str(&whole.text), buf_str(&bytes.text)),
+                  "%.*s\nnot\n%.*s\nof\n%.*s", STR_ARG(buf_str(&whole.text)),
+                  STR_ARG(buf_str(&bytes.text)), (int)len, text);
+        seen_fini(&whole);
+        seen_fini(&bytes);
+    }
+}

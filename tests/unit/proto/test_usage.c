@@ -2,6 +2,7 @@
  * The disjoint buckets of each dialect's reports, whole and streamed, and what each event is.
  */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "proto/usage.h"
 
@@ -333,4 +334,59 @@ Test(usage, estimates_what_was_not_said)
     usage_estimate(&usage, 5, STR("{\"choices\":[{\"message\":{\"content\":\"12345678\"}}]}"));
     IS(usage, 5, 0, 0, 0, 2, 0);
     cr_expect_str_eq(usage_source_name(usage.source), "estimated");
+}
+
+/* A body and the same one with a member that sends it the long way say the same. */
+Test(usage, reads_a_report_at_the_end_as_the_whole_body_says)
+{
+    static const char *const members[] = {
+        "\"id\":\"x\"",
+        "\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4,\"total_tokens\":13}",
+        "\"usage\":{\"input_tokens\":5,\"output_tokens\":2,\"service_tier\":\"inner\"}",
+        "\"usage\":{\"prompt_tokens\":7,\"prompt_tokens_details\":{\"cached_tokens\":3},"
+        "\"completion_tokens\":2,\"completion_tokens_details\":{\"reasoning_tokens\":1}}",
+        "\"usage\" : { \"input_tokens\" : 8 , \"cache_creation\" : "
+        "{\"ephemeral_1h_input_tokens\":6}, \"output_tokens_details\":{\"thinking_tokens\":2}}",
+        "\"usage\":null",
+        "\"usage\":{}",
+        "\"us\\u0061ge\":{\"prompt_tokens\":77,\"input_tokens\":78}",
+        "\"x\\\"usage\":{\"prompt_tokens\":66,\"input_tokens\":66}",
+        "\"service_tier\":\"flex\"",
+        "\"service_tier\":null",
+        "\"x_groq\":{\"usage\":{\"prompt_tokens\":31,\"completion_tokens\":32}}",
+        "\"response\":{\"usage\":{\"input_tokens\":21},\"usageMetadata\":{\"promptTokenCount\":22}"
+        "}",
+        "\"usageMetadata\":{\"promptTokenCount\":11,\"candidatesTokenCount\":12,"
+        "\"totalTokenCount\":29}",
+        "\"choices\":[{\"usage\":{\"prompt_tokens\":55}},{\"text\":\"\\\"usage\\\":{}\"}]",
+    };
+    uint32_t seed = 5;
+    uint32_t found = 0;
+    for (int round = 0; round < 20000; round++) {
+        char text[1400] = "{";
+        seed = seed * 1103515245u + 12345u;
+        uint32_t count = 1 + (seed >> 8) % 5;
+        for (uint32_t i = 0; i < count; i++) {
+            seed = seed * 1103515245u + 12345u;
+            strcat(text, i > 0 ? "," : "");
+            strcat(text, members[(seed >> 8) % (sizeof members / sizeof members[0])]);
+        }
+        seed = seed * 1103515245u + 12345u;
+        enum dialect dialect = (enum dialect)((seed >> 8) % DIALECT_COUNT);
+        char longer[1500];
+        strcpy(longer, text);
+        strcat(longer, ",\"z\":\"usage\",\"y\":\"usageMetadata\"}");
+        strcat(text, (seed >> 16) % 2 == 0 ? "}" : " } \n");
+        struct usage quick;
+        struct usage whole;
+        bool is_quick = usage_read_body(dialect, str_of(text), &quick);
+        bool is_whole = usage_read_body(dialect, str_of(longer), &whole);
+        cr_assert_eq(is_quick, is_whole, "%d %s", dialect, text);
+        cr_assert_eq(quick.known, whole.known, "%d %s", dialect, text);
+        IS(quick, whole.in_fresh, whole.in_cache_read, whole.in_cache_write_5m,
+           whole.in_cache_write_1h, whole.out_total, whole.out_reasoning);
+        cr_assert_str_eq(quick.service_tier, whole.service_tier, "%d %s", dialect, text);
+        found += is_whole;
+    }
+    cr_assert_gt(found, 5000);
 }

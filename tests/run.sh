@@ -57,7 +57,7 @@ sanitizers() {
 # Criterion's own runner leaks a little with several jobs; no frame of such a report is ours.
 is_foreign() {
     grep -q 'LeakSanitizer' "$1" &&
-        ! grep -E '^ *#[0-9]+ ' "$1" | grep -qvE 'libcriterion|libboxfort|libasan|libc\.so|__interceptor_'
+        ! grep -E '^ *#[0-9]+ ' "$1" | grep -qvE 'libcriterion|libboxfort|libasan|libsanitizer|libc\.so|__interceptor_'
 }
 
 reports() {

@@ -71,10 +71,11 @@ read_secret(const char *path, struct arena *arena, struct str *out, char why[FOR
         return ERR_BAD;
     }
     struct str rest = *out;
-    *out = str_trim(str_cut(&rest, '\n'));
+    *out = str_cut(&rest, '\n');
     while (out->len > 0 && out->data[out->len - 1] == '\r') {
         out->len--;
     }
+    *out = str_trim(*out);
     if (out->len == 0) {
         snprintf(why, FORM_WHY_BYTES, "%s is empty", path);
         return ERR_BAD;

@@ -24,7 +24,7 @@ struct form {
 
 /*
  * Reads argv from `at` on. Writes a JSON object of the given fields. ERR_BAD with a sentence in
- * why: an unknown option (with the nearest one), a missing value, a file that cannot be read.
+ * why: an unknown option, a missing value, a file that cannot be read.
  */
 MUST_CHECK enum err form_read(struct form *form, int argc, char **argv, int at, struct buf *json,
                               char why[FORM_WHY_BYTES]);

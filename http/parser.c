@@ -100,13 +100,14 @@ static const llhttp_settings_t settings = {
 };
 
 static enum err
-refuse_llhttp(llhttp_errno_t code, struct parser_error *error)
+refuse_llhttp(llhttp_errno_t code, bool has_length, struct parser_error *error)
 {
     /* Only the codes that ask for something else than 400. */
     if (code == HPE_INVALID_METHOD) {
         return refuse(error, 501, "method_not_allowed", "The request method is not known.");
     }
-    if (code == HPE_INVALID_TRANSFER_ENCODING) {
+    /* With a length before it, version 9 gives this code even to "chunked". */
+    if (code == HPE_INVALID_TRANSFER_ENCODING && !has_length) {
         return refuse(error, 501, "invalid_request", "Transfer-Encoding must be chunked.");
     }
     if (code == HPE_INVALID_CONTENT_LENGTH || code == HPE_UNEXPECTED_CONTENT_LENGTH) {
@@ -145,7 +146,7 @@ run_llhttp(llhttp_type_t type, struct str head, struct arena *arena, struct pars
     llhttp.data = &parse;
     llhttp_errno_t code = llhttp_execute(&llhttp, head.data, head.len);
     if (!parse.is_whole) {
-        return refuse_llhttp(code, error);
+        return refuse_llhttp(code, (llhttp.flags & F_CONTENT_LENGTH) != 0, error);
     }
     out->status = llhttp.status_code;
     out->headers = (struct header_list){ .count = parse.count, .items = parse.items };

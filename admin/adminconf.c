@@ -7,10 +7,11 @@ const struct setting adminconf_rows[] = {
     { .key = "socket",
       .type = SETTING_TEXT,
       ROW(socket),
-      .standard = "data/admin.sock",
+      .standard = "",
       .unit = "path",
       .is_reloadable = false,
-      .help = "UNIX socket of the admin API, which sub2apictl talks to. Mode 0600." },
+      .help = "UNIX socket of the admin API, which sub2apictl talks to. Mode 0600. Empty: "
+              "admin.sock in [store] dir." },
     { .key = "allow_uid",
       .type = SETTING_U32,
       ROW(allow_uid),

@@ -95,6 +95,24 @@ apply_set(const char *text, struct config *config, struct setting_error *error)
                          "--set", error);
 }
 
+/* Settings whose standard value depends on another one. */
+static enum err
+derive(struct config *config, struct setting_error *error)
+{
+    if (config->admin.socket[0] != '\0') {
+        return ERR_OK;
+    }
+    int length = snprintf(config->admin.socket, sizeof config->admin.socket, "%s/admin.sock",
+                          config->store.dir);
+    if (length > 0 && (size_t)length < sizeof config->admin.socket) {
+        return ERR_OK;
+    }
+    snprintf(error->text, sizeof error->text,
+             "[admin] socket: %s/admin.sock is too long for a UNIX socket; name a shorter path",
+             config->store.dir);
+    return ERR_BAD;
+}
+
 enum err
 config_load(const char *file, char *const *sets, int set_count, struct config *out,
             struct setting_error *error)
@@ -114,5 +132,5 @@ config_load(const char *file, char *const *sets, int set_count, struct config *o
             return err;
         }
     }
-    return ERR_OK;
+    return derive(out, error);
 }

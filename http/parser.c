@@ -10,6 +10,9 @@
 #include "http/parser.h"
 
 #include <llhttp.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -121,11 +124,26 @@ static uint32_t
 count_lines(struct str head)
 {
     uint32_t lines = 0;
-    for (const char *at = head.data; at != NULL; lines++) {
-        at = memchr(at, '\n', (size_t)(head.data + head.len - at));
-        at = at == NULL || at + 1 == head.data + head.len ? NULL : at + 1;
+    size_t at = 0;
+#ifdef __SSE2__
+    /* A comparison gives -1 for each LF: sixteen counters a byte wide, added up every 255 steps. */
+    while (head.len - at >= 16) {
+        __m128i counters = _mm_setzero_si128();
+        size_t steps = (head.len - at) / 16;
+        for (steps = steps < 255 ? steps : 255; steps > 0; steps--, at += 16) {
+            __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(head.data + at));
+            counters = _mm_sub_epi8(counters, _mm_cmpeq_epi8(x, _mm_set1_epi8('\n')));
+        }
+        __m128i sums = _mm_sad_epu8(counters, _mm_setzero_si128());
+        lines += (uint32_t)_mm_cvtsi128_si32(sums);
+        lines += (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(sums, 8));
     }
-    return lines;
+#endif
+    for (; at < head.len; at++) {
+        lines += head.data[at] == '\n' ? 1 : 0;
+    }
+    bool is_open = head.len == 0 || head.data[head.len - 1] != '\n';
+    return lines + (is_open ? 1 : 0);
 }
 
 static enum err
@@ -223,17 +241,21 @@ name_is_kept(struct str name)
            str_equal_nocase(name, STR("conversation_id"));
 }
 
+/* `may_drop`: a request of which some name may have to go. */
 static struct meaning
-read_fields(struct header_list *list, bool is_request)
+read_fields(struct header_list *list, bool may_drop)
 {
     struct meaning meaning = { 0 };
     uint32_t kept = 0;
     for (uint32_t i = 0; i < list->count; i++) {
-        if (is_request && !name_is_kept(list->items[i].name)) {
+        if (may_drop && !name_is_kept(list->items[i].name)) {
             continue;
         }
         note_field(&list->items[i], &meaning);
-        list->items[kept++] = list->items[i];
+        if (kept != i) {
+            list->items[kept] = list->items[i];
+        }
+        kept++;
     }
     list->count = kept;
     return meaning;
@@ -377,7 +399,9 @@ parser_request(struct str head, struct arena *arena, struct parser_head *out,
     if (err != ERR_OK) {
         return err;
     }
-    struct meaning meaning = read_fields(&out->headers, true);
+    /* One look at the whole head spares one at each name. */
+    bool has_underscore = memchr(head.data, '_', head.len) != NULL;
+    struct meaning meaning = read_fields(&out->headers, has_underscore);
     err = check_request(&meaning, out, error);
     if (err != ERR_OK) {
         return err;

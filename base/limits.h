@@ -10,8 +10,7 @@
 
 /* --- processes --- */
 #define WORKERS_MAX 64u                   /* more cores than one gateway host has use for */
-#define SLOTS_MAX (2u * WORKERS_MAX + 8u) /* two generations of workers, recorder, keeper, spare \
-                                           */
+#define SLOTS_MAX (2u * WORKERS_MAX + 8u) /* two generations of workers, and the others */
 #define LISTENS_MAX 16u                   /* [http] listen lines */
 
 /* --- one worker's connections and requests --- */
@@ -32,18 +31,15 @@
 #define INTERIM_ANSWERS_MAX 20u    /* 1xx before an answer; curl's figure */
 #define REQUESTS_PER_CONN_MAX 10000u        /* then the connection is closed in good order */
 #define CONN_IN_BYTES (2u * HEAD_BYTES_MAX) /* input buffer bound: one head and pipelined bytes */
-#define CONN_OUT_BYTES_MAX 262144u /* bytes waiting for a slow reader; then the other side stops \
-                                    */
+#define CONN_OUT_BYTES_MAX 262144u          /* bytes for a slow reader; then the other side stops */
 #define CONN_OUT_HIGH_BYTES 65536u /* above this the source is not read (Envoy 32 kB, ours 64) */
 #define CONN_READ_BYTES 16384u     /* one recv; also a TLS record's size */
 #define BODY_BYTES_LIMIT (1024ull * 1024 * 1024) /* [http] body_bytes_max may go up to here */
-#define INFLATE_RATIO_MAX 200u /* expanded : compressed body, beyond it is a bomb */
-#define INFLATE_FREE_BYTES \
-    1048576u /* expanded bytes before the ratio counts: small bodies repeat */
-#define INFLATE_WINDOW_LOG_MAX \
-    23                         /* zstd's memory for one body: 8 MiB, what encoders use by default */
-#define SERVER_SPARE_CONNS 32u /* connections above conns_max that are told 503 before they go */
-#define SERVER_OUT_BYTES 65536u             /* a turn's answer bytes before they are sent */
+#define INFLATE_RATIO_MAX 200u      /* expanded : compressed body, beyond it is a bomb */
+#define INFLATE_FREE_BYTES 1048576u /* expanded before the ratio counts: small bodies repeat */
+#define INFLATE_WINDOW_LOG_MAX 23   /* zstd's memory for one body: 8 MiB, the usual */
+#define SERVER_SPARE_CONNS 32u  /* connections above conns_max that are told 503 before they go */
+#define SERVER_OUT_BYTES 65536u /* a turn's answer bytes before they are sent */
 #define LINGER_BYTES_MAX (2u * 1024 * 1024) /* read and dropped after a refusal */
 #define LINGER_MS_MAX 1000u                 /* for how long */
 #define BODY_TURN_BYTES_MAX 1048576u        /* read or expanded for one body in one turn */
@@ -94,11 +90,10 @@
 #define TLS_SESSIONS_MAX 1024u
 #define TLS_SESSION_BYTES_MAX 4096u /* measured: 729 B (EC) to about 2 KB with real leaf certs */
 #define TLS_ROOTS_BYTES_MAX (4u * 1024 * 1024) /* a CA file; Debian's bundle has 220 KB */
-#define TLS_MESSAGES_MAX 256u /* without data on one connection; servers send one to four tickets \
-                               */
-#define NAME_HOST_BYTES 256u  /* 253 characters is the longest name there is */
-#define NAME_WHY_BYTES 96u    /* a resolver's reason */
-#define NAME_WANTS 4u         /* names one slot may ask for at once; more wait their turn */
+#define TLS_MESSAGES_MAX 256u   /* without data on one connection; servers send 1 to 4 tickets */
+#define NAME_HOST_BYTES 256u    /* 253 characters is the longest name there is */
+#define NAME_WHY_BYTES 96u      /* a resolver's reason */
+#define NAME_WANTS 4u           /* names one slot may ask for at once; more wait their turn */
 #define JOB_OPTIONS_BYTES 1024u /* what an account test is asked to do */
 #define JOBS_MAX 16u            /* account tests under way */
 #define JOB_TEXT_BYTES 4096u
@@ -111,8 +106,7 @@
 #define CHILD_DELAY_MS_MIN 100u /* before the third start in a row; doubles up to ... */
 #define CHILD_DELAY_MS_MAX 10000u
 #define RECORDER_STOP_MS 10000u /* at stop: to bring the last records into the store */
-#define RECOVER_WAIT_MS \
-    10000u /* beyond [master] grace: a dead parent's children end their streams */
+#define RECOVER_WAIT_MS 10000u  /* beyond [master] grace: orphans end their streams */
 
 /* --- admin --- */
 #define ADMIN_CONNS_MAX 32u

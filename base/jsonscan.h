@@ -4,8 +4,9 @@
  * One walker validates any value without recursion: a bit a level says whether the level is an
  * object. It also fills the nodes of a tree when it is given memory for them, so that the two ways
  * to read of json.h cannot disagree about the grammar. Strings are where the bytes are, so they are
- * passed 128 and then 16 bytes a step with SSE2, which every x86-64 has; elsewhere bytes go one by
- * one. Nothing past the end is ever read.
+ * passed 128 and then 16 bytes a step with SSE2, which every x86-64 has (256 with AVX2 when the
+ * processor has that and the string is long); elsewhere bytes go one by one. Nothing past the end
+ * is ever read.
  *
  * Only json.c and jsonw.c include this. Runs in: every process. Owner: a local variable.
  */

@@ -19,6 +19,14 @@
 
 #define WAIT_MS 5000
 
+/* Small pieces leave at once, as they are written. */
+static void
+set_nodelay(int fd)
+{
+    int one = 1;
+    cr_assert(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0);
+}
+
 static int
 listen_somewhere(void)
 {
@@ -27,15 +35,8 @@ listen_somewhere(void)
     cr_assert(fd >= 0);
     cr_assert(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
     cr_assert(listen(fd, 64) == 0);
+    set_nodelay(fd); /* what is accepted inherits it, as from http/listen.c's sockets */
     return fd;
-}
-
-/* Small pieces leave at once, as they are written. */
-static void
-set_nodelay(int fd)
-{
-    int one = 1;
-    cr_assert(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0);
 }
 
 static uint16_t

@@ -85,8 +85,10 @@
 /* --- shared segment --- */
 #define GATES_MAX 65536u
 #define RING_CELLS_MAX 65536u
-#define NAMES_MAX 1024u       /* upstream and proxy host names */
-#define NAME_ADDRESSES_MAX 8u /* addresses kept of one name */
+#define NAMES_MAX 1024u                        /* upstream and proxy host names */
+#define NAME_ADDRESSES_MAX 8u                  /* addresses kept of one name */
+#define STICKY_MAX (8u * 1024 * 1024)          /* sessions bound to accounts; 8 bytes each */
+#define STICKY_TIME_MS_MAX (24u * 3600 * 1000) /* of one binding; longer than caches live */
 #define TLS_SESSIONS_MAX 1024u
 #define TLS_SESSION_BYTES_MAX 4096u /* measured: 729 B (EC) to about 2 KB with real leaf certs */
 #define TLS_ROOTS_BYTES_MAX (4u * 1024 * 1024) /* a CA file; Debian's bundle has 220 KB */

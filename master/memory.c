@@ -16,6 +16,7 @@ memory_segment(const struct config *config, uint32_t workers)
         .gates = config->shm.gates,
         .ring_cells = config->shm.ring_cells,
         .accounts = config->shm.accounts,
+        .sticky = config->shm.sticky,
         .build = VERSION,
     };
 }

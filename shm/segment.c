@@ -29,6 +29,7 @@
 #include "shm/ring.h"
 #include "shm/session.h"
 #include "shm/slot.h"
+#include "shm/sticky.h"
 #include "shm/version.h"
 #include "shm/wake.h"
 #include "shm/window.h"
@@ -66,6 +67,7 @@ _Static_assert(sizeof(struct segment_head) <= SEGMENT_PAGE, "the head has its ow
     X(window_cells, struct window_cell, (uint64_t)s->gates * s->stride)   \
     X(budget_settled, struct budget_settled, s->gates)                    \
     X(budget_cells, struct budget_cell, (uint64_t)s->gates * s->slots)    \
+    X(sticky_rows, struct sticky_row, s->sticky / STICKY_WAYS)            \
     X(name_entries, struct name_entry, NAMES_MAX)                         \
     X(session_entries, struct session_entry, TLS_SESSIONS_MAX)            \
     X(lease_rows, struct lease, (uint64_t)s->slots * s->leases)           \
@@ -110,7 +112,7 @@ set_sizes(struct segment *s, const struct segment_want *want)
     if (want->slots == 0 || want->slots > SLOTS_MAX || want->workers > WORKERS_MAX ||
         want->leases == 0 || want->leases > LEASES_PER_SLOT_MAX || want->gates == 0 ||
         want->gates > GATES_MAX || want->ring_cells == 0 || want->ring_cells > RING_CELLS_MAX ||
-        want->accounts == 0 || want->accounts > ACCOUNTS_MAX) {
+        want->accounts == 0 || want->accounts > ACCOUNTS_MAX || want->sticky > STICKY_MAX) {
         return false;
     }
     s->slots = want->slots;
@@ -119,6 +121,8 @@ set_sizes(struct segment *s, const struct segment_want *want)
     s->gates = power_of_two(want->gates);
     s->ring_cells = power_of_two(want->ring_cells);
     s->accounts = want->accounts;
+    s->sticky = want->sticky == 0 ? 0 : power_of_two(want->sticky);
+    s->sticky = s->sticky == 0 || s->sticky >= STICKY_WAYS ? s->sticky : STICKY_WAYS;
     return true;
 }
 
@@ -138,7 +142,7 @@ segment_bytes_used(const struct segment_want *want)
     }
     uint64_t fixed = SEGMENT_PAGE + sizeof(struct version_words) +
                      sizes.slots * (sizeof(struct slot) + sizeof(struct counter_row)) +
-                     sizes.gates * sizeof(struct gate_key);
+                     sizes.gates * sizeof(struct gate_key) + sizes.sticky * sizeof(uint64_t);
     uint64_t ring = (uint64_t)sizes.ring_cells * (RING_PAYLOAD_BYTES + sizeof(struct ring_stamp));
     uint64_t leases = (uint64_t)sizes.leases * sizeof(struct lease);
     return round_up(fixed + want->workers * (ring + leases), SEGMENT_PAGE);
@@ -200,6 +204,7 @@ fill_head(struct segment *s, const struct segment_want *want)
     head->gates = s->gates;
     head->ring_cells = s->ring_cells;
     head->accounts = s->accounts;
+    head->sticky = s->sticky;
     head->bytes = s->bytes;
     do {
         head->run_id = rand_u64();
@@ -259,12 +264,14 @@ sizes_match(struct segment *s, const struct segment_head *head, uint64_t file_by
                                  .leases = head->leases,
                                  .gates = head->gates,
                                  .ring_cells = head->ring_cells,
-                                 .accounts = head->accounts };
+                                 .accounts = head->accounts,
+                                 .sticky = head->sticky };
     int fd = s->fd;
     bool ok = set_sizes(s, &want);
     s->fd = fd;
     return ok && s->gates == head->gates && s->ring_cells == head->ring_cells &&
-           lay_out(s, NULL) == file_bytes && head->bytes == file_bytes && head->run_id != 0;
+           s->sticky == head->sticky && lay_out(s, NULL) == file_bytes &&
+           head->bytes == file_bytes && head->run_id != 0;
 }
 
 enum err

@@ -25,7 +25,7 @@
 #include "base/hash.h"
 
 #define SEGMENT_MAGIC 0x3149504132425553ull /* "SUB2API1" */
-#define SEGMENT_LAYOUT 2u                   /* grows with every change of any table */
+#define SEGMENT_LAYOUT 3u                   /* grows with every change of any table */
 #define SEGMENT_LINE 64u                    /* bytes of a cache line; every row begins on one */
 #define SEGMENT_BUILD_BYTES 64u
 
@@ -43,6 +43,7 @@ struct ring_ends;
 struct ring_stamp;
 struct session_entry;
 struct slot;
+struct sticky_row;
 struct version_words;
 struct wake_cell;
 struct window_cell;
@@ -55,6 +56,7 @@ struct segment_want {
     uint32_t gates;      /* <= GATES_MAX, rounded up to a power of two */
     uint32_t ring_cells; /* of one slot, <= RING_CELLS_MAX, rounded up to a power of two */
     uint32_t accounts;   /* <= ACCOUNTS_MAX */
+    uint32_t sticky;     /* <= STICKY_MAX, rounded up to whole rows and a power of two; 0 = none */
     const char *build;   /* version text; NULL = none */
 };
 
@@ -68,7 +70,7 @@ struct segment_head {
     uint32_t gates;
     uint32_t ring_cells;
     uint32_t accounts;
-    uint32_t reserved;
+    uint32_t sticky;
     uint64_t bytes;  /* of the whole file */
     uint64_t run_id; /* random, never 0: names this run's rings in the store */
     struct hash_key hash_key;
@@ -89,6 +91,7 @@ struct segment {
     uint32_t gates;
     uint32_t ring_cells;
     uint32_t accounts;
+    uint32_t sticky;
     uint64_t run_id;
     struct hash_key hash_key;
     const int *wake_fds; /* eventfd of each slot, or NULL (tests): set by the master before fork */
@@ -106,6 +109,7 @@ struct segment {
     struct window_cell *window_cells;      /* [gates][stride] */
     struct budget_settled *budget_settled; /* [gates] */
     struct budget_cell *budget_cells;      /* [gates][slots] */
+    struct sticky_row *sticky_rows;        /* [sticky / STICKY_WAYS] */
     struct name_entry *name_entries;       /* [NAMES_MAX] */
     struct session_entry *session_entries; /* [TLS_SESSIONS_MAX] */
     struct lease *lease_rows;              /* [slots][leases] */

@@ -30,6 +30,11 @@ const struct setting shmconf_rows[] = {
       "soon as their records would have no room. Each costs 520 bytes." },
     { "accounts", SETTING_U32, SHMCONF_AT(accounts), 8, ACCOUNTS_MAX, "1024", "accounts", NULL,
       false, "Upstream accounts whose health is kept." },
+    { "sticky", SETTING_U32, SHMCONF_AT(sticky), 0, STICKY_MAX, "65536", "sessions", NULL, false,
+      "Sessions that keep going to the account they went to last ([worker] sticky_time); rounded "
+      "up "
+      "to a power of two. When the table is full, the sessions that would be forgotten first give "
+      "way. Each costs 8 bytes; 0 = none." },
 };
 
 const size_t shmconf_row_count = sizeof shmconf_rows / sizeof shmconf_rows[0];

@@ -17,6 +17,7 @@ struct shmconf {
     uint32_t gates;      /* users, keys, groups and accounts with limits or windows */
     uint32_t ring_cells; /* finished requests of one worker not yet in the store; power of two */
     uint32_t accounts;   /* health records */
+    uint32_t sticky;     /* sessions that are bound to an account */
 };
 
 extern const struct setting shmconf_rows[];

@@ -6,7 +6,7 @@
 #include "shm/ring.h"
 #include "tests/unit/shm/testseg.h"
 
-static struct segment_want want = { 8, 2, 64, 128, 64, 16, "1.2.3" };
+static struct segment_want want = { 8, 2, 64, 128, 64, 16, 64, "1.2.3" };
 
 static void
 path_of(char path[64])
@@ -41,14 +41,16 @@ Test(segment, rounds_gates_and_cells_up_and_refuses_sizes_out_of_bounds)
     struct segment_want odd = want;
     odd.gates = 100;
     odd.ring_cells = 33;
+    odd.sticky = 33;
     cr_expect(segment_bytes(&odd) == segment_bytes(&want));
-    struct segment_want bad[] = { want, want, want, want, want, want };
+    struct segment_want bad[] = { want, want, want, want, want, want, want };
     bad[0].slots = 0;
     bad[1].slots = SLOTS_MAX + 1;
     bad[2].leases = LEASES_PER_SLOT_MAX + 1;
     bad[3].gates = GATES_MAX + 1;
     bad[4].ring_cells = 0;
     bad[5].accounts = ACCOUNTS_MAX + 1;
+    bad[6].sticky = STICKY_MAX + 1;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char path[64], why[SEGMENT_WHY_BYTES] = "";
         path_of(path);

@@ -18,7 +18,8 @@ Test(shmconf, defaults_make_a_segment_of_reasonable_size)
                                  .leases = conf.leases,
                                  .gates = conf.gates,
                                  .ring_cells = conf.ring_cells,
-                                 .accounts = conf.accounts };
+                                 .accounts = conf.accounts,
+                                 .sticky = conf.sticky };
     cr_expect(segment_bytes(&want) != 0);
     cr_expect(segment_bytes_used(&want) < 64u << 20, "fits the 64 MB that containers give");
     for (size_t i = 0; i < shmconf_row_count; i++) {

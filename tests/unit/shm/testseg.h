@@ -33,7 +33,7 @@ static inline void
 testseg_make(struct testseg *test, uint32_t slots, uint32_t leases, uint32_t gates, uint32_t cells)
 {
     snprintf(test->path, sizeof test->path, "/dev/shm/sub2api-test-%d", (int)getpid());
-    struct segment_want want = { slots, slots / 2, leases, gates, cells, 16, "test" };
+    struct segment_want want = { slots, slots / 2, leases, gates, cells, 16, 1024, "test" };
     char why[SEGMENT_WHY_BYTES] = "";
     segment_remove(test->path);
     enum err err = segment_create(test->path, &want, &test->segment, why);

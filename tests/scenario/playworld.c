@@ -42,17 +42,26 @@ program(const char *variable, const char *first, const char *second)
     return access(first, X_OK) == 0 ? first : second;
 }
 
+/* Below the ports that the kernel gives to connections, so that none takes it while the gateway is
+ * down between two tests. */
 static uint16_t
 free_port(void)
 {
     struct sockaddr_in at = { .sin_family = AF_INET };
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(at);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    PLAY_NEED(bind(fd, (struct sockaddr *)&at, size) == 0, "bind: %s", strerror(errno));
-    getsockname(fd, (struct sockaddr *)&at, &size);
-    close(fd);
-    return ntohs(at.sin_port);
+    unsigned first = (unsigned)getpid() * 37u + (unsigned)play_now_ms();
+    for (unsigned i = 0; i < 1000; i++) {
+        uint16_t port = (uint16_t)(12000u + (first + i) % 20000u);
+        at.sin_port = htons(port);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        bool is_free = bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+        close(fd);
+        if (is_free) {
+            return port;
+        }
+    }
+    PLAY_NEED(false, "no port is free: %s", strerror(errno));
+    return 0;
 }
 
 char *

@@ -42,7 +42,7 @@ Test(caller, closes_idle_connections_without_a_word)
     (void)rig_read(&rig, used, "GET / 0:");
     uint64_t start = clock_now_ms();
     cr_expect(strlen(rig_read(&rig, used, NULL)) == 0);
-    cr_expect(clock_now_ms() - start < 1000);
+    cr_expect(clock_now_ms() - start < 5000);
     cr_expect(strlen(rig_read(&rig, fresh, NULL)) == 0);
     (void)close(fresh);
     (void)close(used);

@@ -14,6 +14,8 @@
 /* While a name or a TLS session is awaited: how often to look (the keeper's wake is not ours to
  * see). */
 #define POLL_MS 5u
+/* Longest wait for another's full handshake; then it is made all the same. */
+#define COLD_WAIT_MS 1000u
 /* A session is worth keeping as long as servers usually take it back. */
 #define SESSION_LIFE_MS (4u * 3600u * 1000u)
 
@@ -161,6 +163,14 @@ pick_address(struct exchange *exchange, struct sockaddr_storage *out, socklen_t 
     return ERR_OK;
 }
 
+static bool
+may_wait_for_session(const struct exchange *exchange)
+{
+    uint32_t resolve_ms = exchange->reach->conf->resolve_ms;
+    uint32_t wait_ms = resolve_ms / 2 < COLD_WAIT_MS ? resolve_ms / 2 : COLD_WAIT_MS;
+    return loop_now_ms(exchange->reach->loop) < exchange->started_ms + wait_ms;
+}
+
 /* The TLS state for this connection. ERR_AGAIN: enough full handshakes are under way. */
 static enum err
 make_tls(struct exchange *exchange, struct tls **out)
@@ -179,7 +189,7 @@ make_tls(struct exchange *exchange, struct tls **out)
     if (session_find(reach->segment, target->session_key, loop_now_ms(reach->loop), session,
                      sizeof session, &session_bytes, NULL) != ERR_OK) {
         session_bytes = 0;
-        if (reach->cold_count >= REACH_COLD_MAX) {
+        if (reach->cold_count >= REACH_COLD_MAX && may_wait_for_session(exchange)) {
             return ERR_AGAIN;
         }
         reach->cold_count++;
@@ -507,6 +517,14 @@ bool
 exchange_is_sent(const struct exchange *exchange)
 {
     return exchange->client == NULL || client_is_sent(exchange->client);
+}
+
+void
+exchange_forget(struct exchange *exchange)
+{
+    CHECK(exchange->got_byte || exchange_is_sent(exchange));
+    exchange->has_retried = true;
+    exchange->piece_count = 0;
 }
 
 void

@@ -10,7 +10,8 @@
  * against address.h at every connect, the next address of a name is tried when one refuses.
  *
  * Cold TLS handshakes cost milliseconds of CPU: at most REACH_COLD_MAX at a time in one process,
- * the others wait for the session that the first one brings.
+ * the others wait for the session that the first one brings, but never longer than COLD_WAIT_MS:
+ * one account's silent provider must not keep the others from theirs.
  *
  * Runs in: worker, keeper. Owner: the request (embedded). Hooks are never called from inside
  * exchange_start or exchange_stop. Dying here: sockets close; the lease tells the recorder the
@@ -102,6 +103,10 @@ void exchange_start(struct exchange *exchange, const struct target *target,
 /* Ends it now, whatever it does; the connection is closed unless the answer was whole. No hook is
  * called any more. Fine to call in any phase, also from inside a hook. */
 void exchange_stop(struct exchange *exchange);
+
+/* The pieces go away while the answer is still wanted: a dead kept-alive connection is not replaced
+ * any more. Only when exchange_is_sent(), or when the answer's head has come. */
+void exchange_forget(struct exchange *exchange);
 
 /* Back-pressure: stop and go on reading. */
 void exchange_pause(struct exchange *exchange, bool paused);

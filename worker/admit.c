@@ -237,6 +237,18 @@ on_turn(struct gate_waiter *waiter)
     loop_defer(relay->worker->loop, &relay->resume);
 }
 
+/* Who waits in vain for the same reasons: what was tried already is one of them. */
+static uint64_t
+class_of(const struct relay *relay)
+{
+    const struct hash_key *key = &relay->worker->segment->hash_key;
+    uint64_t hash = hash_bytes(key, relay->model) ^ (uint64_t)relay->row->dialect;
+    for (uint32_t i = 0; i < relay->tried_count; i++) {
+        hash = hash_u64(key, hash ^ relay->tried[i]);
+    }
+    return hash;
+}
+
 static void
 wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
 {
@@ -253,11 +265,11 @@ wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
     relay->waiter.arrived_ns = relay->arrived_ns;
     relay->waiter.on_try = on_try;
     relay->waiter.on_turn = on_turn;
-    relay->waiter.class_hash =
-        hash_bytes(&worker->segment->hash_key, relay->model) ^ (uint64_t)relay->row->dialect;
+    relay->waiter.class_hash = class_of(relay);
     uint32_t wait_ms =
         relay->waits_at == RELAY_GATES ? conf->queue_account_ms : conf->queue_user_ms;
     loop_timer_set(worker->loop, &relay->deadline, loop_now_ms(worker->loop) + wait_ms);
+    relay_watch_half(relay);
     /* True: the second try, after publishing, took it at once. */
     if (gate_wait(&worker->gates, gate, &relay->waiter)) {
         on_turn(&relay->waiter);
@@ -306,6 +318,7 @@ admit_resume(struct loop_task *task)
     struct relay *relay = LIST_OWNER(task, struct relay, resume);
     CHECK(relay->state == RELAY_WAIT);
     loop_timer_clear(relay->worker->loop, &relay->deadline);
+    relay_watch_half(relay);
     const struct catalog_key *key = NULL;
     struct reply refusal;
     /* A key that was revoked while its request waited gets nothing; the view of the wait stays

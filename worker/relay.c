@@ -8,7 +8,6 @@
 #include "http/header.h"
 #include "http/httpconf.h"
 #include "shm/counter.h"
-#include "shm/health.h"
 #include "shm/heritage.h"
 #include "upstream/reach.h"
 #include "worker/admit.h"
@@ -113,10 +112,6 @@ void
 relay_abort(struct relay *relay)
 {
     exchange_stop(&relay->exchange);
-    if (relay->has_choice && relay->choice.is_probe) {
-        health_abandon(relay->worker->segment, relay->choice.account->account.index,
-                       loop_now_ms(relay->worker->loop));
-    }
     relay->is_client_gone = true;
     relay->status = 499;
     if (relay->request != NULL && !relay->stream.is_begun) {
@@ -139,6 +134,8 @@ relay_kill(struct relay *relay)
                                          .message = STR("The operator ended this request") });
 }
 
+static void leave(struct relay *relay);
+
 /* --- timers --- */
 
 static void
@@ -155,7 +152,7 @@ on_deadline(struct loop_timer *timer)
             relay_abort(relay);
         }
     } else if (relay->is_half_gone && !relay->stream.is_begun) {
-        relay_abort(relay);
+        leave(relay);
     } else if (is_waiting) {
         admit_timeout(relay);
     }
@@ -185,6 +182,10 @@ let_go(struct relay *relay)
 {
     struct server_request *request = relay->request;
     relay->request = NULL;
+    /* What stands in the request's memory goes with it. */
+    relay->peek = NULL;
+    relay->model = STR("");
+    exchange_forget(&relay->exchange);
     server_end(request, false);
 }
 
@@ -193,26 +194,55 @@ static bool
 may_drain(const struct relay *relay)
 {
     const struct workerconf *conf = relay->worker->heritage->worker_conf;
-    return conf->on_client_gone == WORKERCONF_DRAIN && relay->state == RELAY_STREAM &&
-           !relay->stream.is_error && exchange_is_sent(&relay->exchange);
+    bool is_asked = relay->state == RELAY_STREAM || relay->exchange.phase == EXCHANGE_HEAD;
+    return conf->on_client_gone == WORKERCONF_DRAIN && is_asked && !relay->stream.is_error &&
+           exchange_is_sent(&relay->exchange);
+}
+
+/* Nobody reads the answer any more: it is read on for its usage, or cut. */
+static void
+leave(struct relay *relay)
+{
+    struct loop *loop = relay->worker->loop;
+    bool is_complete = stream_is_complete(relay);
+    if (!is_complete && !may_drain(relay)) {
+        relay_abort(relay);
+        return;
+    }
+    uint32_t ms = is_complete ? TAIL_MS : relay->worker->heritage->worker_conf->drain_ms;
+    relay->is_client_gone = true;
+    relay->status = relay->stream.is_begun ? relay->status : 499;
+    lease_set_action(&relay->worker->leases, relay->lease, LEASE_DRAINING);
+    relay->drained_from = relay->stream.body_bytes;
+    let_go(relay);
+    stream_room(relay);
+    loop_timer_set(loop, &relay->deadline, loop_now_ms(loop) + ms);
+}
+
+void
+relay_watch_half(struct relay *relay)
+{
+    struct loop *loop = relay->worker->loop;
+    if (!relay->is_half_gone || relay->stream.is_begun) {
+        return;
+    }
+    uint64_t at_ms = loop_now_ms(loop) + relay->worker->heritage->worker_conf->half_close_ms;
+    if (relay->deadline.at_ms == 0 || relay->deadline.at_ms > at_ms) {
+        loop_timer_set(loop, &relay->deadline, at_ms);
+    }
 }
 
 static void
 on_gone_task(struct loop_task *task)
 {
     struct relay *relay = LIST_OWNER(task, struct relay, gone);
-    struct loop *loop = relay->worker->loop;
-    const struct workerconf *conf = relay->worker->heritage->worker_conf;
     if (relay->request == NULL) {
         return;
     }
     if (!relay->is_client_gone) {
         CHECK(relay->is_half_gone);
         if (!relay->stream.is_begun) {
-            uint64_t at_ms = loop_now_ms(loop) + conf->half_close_ms;
-            if (relay->deadline.at_ms == 0 || relay->deadline.at_ms > at_ms) {
-                loop_timer_set(loop, &relay->deadline, at_ms);
-            }
+            relay_watch_half(relay);
         } else {
             /* A client that closed answers this with a reset; one that only half closed reads on.
              */
@@ -220,25 +250,17 @@ on_gone_task(struct loop_task *task)
         }
         return;
     }
-    if (stream_is_complete(relay) || may_drain(relay)) {
-        uint32_t ms = stream_is_complete(relay) ? TAIL_MS : conf->drain_ms;
-        lease_set_action(&relay->worker->leases, relay->lease, LEASE_DRAINING);
-        relay->drained_from = relay->stream.body_bytes;
-        let_go(relay);
-        stream_room(relay);
-        loop_timer_set(loop, &relay->deadline, loop_now_ms(loop) + ms);
-        return;
-    }
-    relay_abort(relay);
+    leave(relay);
 }
 
 /* --- what the server tells --- */
 
 static void
-make_id(struct relay *relay)
+make_id(char id[REQUEST_ID_BYTES])
 {
-    memcpy(relay->id, "req_", 4);
-    rand_text(relay->id + 4, ID_CHARS);
+    memset(id, 0, REQUEST_ID_BYTES);
+    memcpy(id, "req_", 4);
+    rand_text(id + 4, ID_CHARS);
 }
 
 static struct relay *
@@ -260,9 +282,22 @@ make_relay(struct worker *worker, struct server_request *request)
     loop_task_init(&relay->resume, admit_resume);
     loop_task_init(&relay->gone, on_gone_task);
     exchange_init(&relay->exchange, worker->reach, &attempt_hooks);
-    make_id(relay);
+    make_id(relay->id);
     request->owner = relay;
     return relay;
+}
+
+/* Only Gemini's clients send their key in the query. */
+static bool
+has_query_key(struct str query)
+{
+    while (query.len > 0) {
+        struct str pair = str_cut(&query, '&');
+        if (str_equal(str_cut(&pair, '='), STR("key"))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Model lists are asked for under one path by three kinds of clients. */
@@ -273,7 +308,8 @@ find_shape(struct relay *relay)
     if (relay->hit.endpoint != ENDPOINT_MODELS_LIST && relay->hit.endpoint != ENDPOINT_MODEL_GET) {
         return;
     }
-    if (relay->hit.is_gemini_path || header_has(headers, STR("x-goog-api-key"))) {
+    if (relay->hit.is_gemini_path || header_has(headers, STR("x-goog-api-key")) ||
+        has_query_key(relay->request->head.query)) {
         relay->hit.dialect = DIALECT_GEMINI;
     } else if (header_has(headers, STR("anthropic-version"))) {
         relay->hit.dialect = DIALECT_ANTHROPIC;
@@ -299,6 +335,20 @@ refuse_route(struct relay *relay, enum endpoint_result result)
     relay_refuse(relay, &(struct reply){ .status = 404, .code = "not_found", .message = message });
 }
 
+/* There is no memory for a relay: an answer like all others, without one. */
+static void
+refuse_without_relay(struct server_request *request, const struct reply *reply)
+{
+    struct endpoint_hit hit = { .dialect = DIALECT_CHAT };
+    if (request->head.path.len > 0) {
+        (void)endpoint_match(request->head.method, request->head.path, &hit);
+    }
+    char id[REQUEST_ID_BYTES];
+    make_id(id);
+    struct reply_to to = { .request = request, .dialect = hit.dialect, .request_id = id };
+    reply_error(&to, reply);
+}
+
 static void
 relay_on_head(struct server_request *request)
 {
@@ -306,7 +356,12 @@ relay_on_head(struct server_request *request)
     struct relay *relay = make_relay(worker, request);
     if (relay == NULL) {
         server_close_after(request);
-        server_answer(request, 503, STR("retry-after: 1\r\n"), STR(""));
+        counter_add(worker->segment, worker->slot, COUNTER_REFUSED_OVERLOADED, 1);
+        refuse_without_relay(request,
+                             &(struct reply){ .status = 503,
+                                              .code = "overloaded",
+                                              .message = STR("Too many requests are under way"),
+                                              .retry_after_s = 1 });
         return;
     }
     worker->requests++;
@@ -393,7 +448,7 @@ relay_on_bad(struct server_request *request, const struct parser_error *error)
     }
     relay = make_relay(worker, request);
     if (relay == NULL) {
-        server_answer(request, error->status, STR(""), STR(""));
+        refuse_without_relay(request, &reply);
         return;
     }
     if (request->head.path.len > 0) {

@@ -134,6 +134,9 @@ void relay_set_state(struct relay *relay, enum relay_state state);
 void relay_refuse(struct relay *relay, const struct reply *reply);
 /* Nobody waits for it any more: ends it, billed by what is known. */
 void relay_abort(struct relay *relay);
+/* A client that ended its side is taken for gone after [worker] half_close: sees to it that the
+ * deadline, which waiting moves, comes by then. */
+void relay_watch_half(struct relay *relay);
 /* The admin wants it to end. */
 void relay_kill(struct relay *relay);
 

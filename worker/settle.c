@@ -137,6 +137,10 @@ give_gates(struct relay *relay)
     struct worker *worker = relay->worker;
     gate_leave(&worker->gates, &relay->waiter);
     if (relay->has_choice) {
+        if (relay->choice.is_probe) {
+            /* Does nothing when an answer has told how the account is. */
+            health_abandon(worker->segment, relay->choice.account->account.index, now_of(relay));
+        }
         select_give(worker->segment, worker->slot, relay->view, &relay->choice);
         relay->has_choice = false;
     }

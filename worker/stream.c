@@ -501,7 +501,8 @@ stream_end(struct relay *relay)
         relay->request = NULL;
         server_end(request, !relay->is_client_gone);
     }
-    relay_finish(relay, has_failed ? "upstream_error" : NULL);
+    const char *gone = relay->status == 499 ? "client_gone" : NULL;
+    relay_finish(relay, has_failed ? "upstream_error" : gone);
 }
 
 static void

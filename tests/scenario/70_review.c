@@ -19,6 +19,8 @@
 
 enum then { CLOSE, RESET, HANG, AGAIN };
 
+#define PLAIN "sk-upstream-plain"
+
 /* A provider that answers every request with these bytes; AGAIN keeps the connection. */
 struct script {
     const char *bytes;
@@ -124,13 +126,13 @@ stop_scripts(void)
     }
 }
 
-/* An account of its own for one model. */
+/* An account of its own for some models. */
 static void
-account(const char *name, const char *platform, uint16_t port, const char *model,
-        const char *priority)
+account(const char *name, const char *key, uint16_t port, const char *model, const char *priority)
 {
-    char *secret = play_text("%s/upstream.key", play_world.dir);
-    play_must_ctl("account", "add", "--name", name, "--platform", platform, "--base-url",
+    char *secret = play_text("%s/%s.key", play_world.dir, name);
+    play_write_file(secret, key);
+    play_must_ctl("account", "add", "--name", name, "--platform", "openai", "--base-url",
                   play_text("http://127.0.0.1:%u", port), "--api-key-file", secret, "--models",
                   model, "--priority", priority, NULL);
 }
@@ -173,8 +175,8 @@ static void
 a_head_without_a_body(void)
 {
     struct script bad = text_script(SSE_HEAD "Transfer-Encoding: chunked\r\n\r\n", RESET);
-    account("head-1", "openai", start(&bad), "head-only", "1");
-    account("head-2", "openai", play_world.fake_port, "head-only", "2");
+    account("head-1", PLAIN, start(&bad), "head-only", "1");
+    account("head-2", PLAIN, play_world.fake_port, "head-only", "2");
     struct play_answer a = play_post("/v1/chat/completions", chat("head-only"));
     PLAY_CHECK(a.status == 200, "%d %s", a.status, a.body);
     PLAY_CHECK(a.body != NULL && strstr(a.body, "\"error\"") != NULL, "no error event: [%s]",
@@ -188,7 +190,7 @@ static void
 a_stream_with_a_length(void)
 {
     struct script cut = text_script(SSE_HEAD "Content-Length: 500\r\n\r\n" EVENT, CLOSE);
-    account("length-cut", "openai", start(&cut), "length-cut", "1");
+    account("length-cut", PLAIN, start(&cut), "length-cut", "1");
     struct play_answer a = play_post("/v1/chat/completions", chat("length-cut"));
     PLAY_CHECK(a.status == 200 && a.whole, "%d whole %d", a.status, a.whole);
     PLAY_CHECK(a.body != NULL && strstr(a.body, "\"error\"") != NULL, "no error event: [%s]",
@@ -196,7 +198,7 @@ a_stream_with_a_length(void)
     check_alive("an error event behind a length");
 
     struct script slow = text_script(SSE_HEAD "Content-Length: 500\r\n\r\n" EVENT, HANG);
-    account("length-slow", "openai", start(&slow), "length-slow", "1");
+    account("length-slow", PLAIN, start(&slow), "length-slow", "1");
     struct play_conn *c = play_open(play_world.port);
     char *text = play_post_text("/v1/chat/completions", chat("length-slow"));
     play_write(c, text, strlen(text));
@@ -217,7 +219,7 @@ a_stream_with_a_length(void)
                            EVENT, usage);
     char *whole = play_text("%sContent-Length: %zu\r\n\r\n%s", SSE_HEAD, strlen(body), body);
     struct script good = text_script(whole, AGAIN);
-    account("length-good", "openai", start(&good), "length-good", "1");
+    account("length-good", PLAIN, start(&good), "length-good", "1");
     a = play_post("/v1/chat/completions", chat("length-good"));
     PLAY_CHECK(a.status == 200 && a.whole && strstr(a.body, "[DONE]") != NULL, "%d whole %d [%s]",
                a.status, a.whole, a.body);
@@ -233,8 +235,8 @@ a_retry_after_is_its_own_accounts(void)
                                         "Retry-After: 3000\r\nContent-Length: 0\r\n\r\n",
                                         AGAIN);
     struct script dead = text_script("", RESET);
-    account("wait-1", "openai", start(&limited), "wait-model", "1");
-    account("wait-2", "openai", start(&dead), "wait-model", "2");
+    account("wait-1", PLAIN, start(&limited), "wait-model", "1");
+    account("wait-2", PLAIN, start(&dead), "wait-model", "2");
     for (unsigned i = 0; i < 2; i++) {
         struct play_answer a = play_post("/v1/chat/completions", chat("wait-model"));
         PLAY_CHECK(a.status == 502, "%d %s", a.status, a.body);
@@ -266,7 +268,7 @@ a_slow_reader_misses_nothing(void)
     size_t head = (size_t)sprintf(bytes, SSE_HEAD "Connection: close\r\n\r\n");
     memcpy(bytes + head, body, len);
     struct script script = { .bytes = bytes, .len = head + len, .then = CLOSE };
-    account("slow", "openai", start(&script), "slow-reader", "1");
+    account("slow", PLAIN, start(&script), "slow-reader", "1");
     struct play_conn *c = play_open(play_world.port);
     int small = 65536;
     setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
@@ -291,6 +293,104 @@ a_slow_reader_misses_nothing(void)
     stop_scripts();
 }
 
+/* Who waits for another account after a failure is not in the way of those who have not failed. */
+static void
+a_waiter_is_no_plug(void)
+{
+    account("plug-1", "fake-first1-status500", play_world.fake_port, "plug-b", "1");
+    account("plug-2", "fake-n2-gap6000", play_world.fake_port, "plug-*", "2");
+    play_must_ctl("account", "set", "plug-2", "--concurrency", "1", NULL);
+    struct play_conn *holder = play_open(play_world.port);
+    char *text = play_post_text("/v1/chat/completions", chat("plug-a"));
+    play_write(holder, text, strlen(text));
+    PLAY_CHECK(play_read_head(holder, 3000).status == 200, "the slot is not taken");
+    struct play_conn *failed = play_open(play_world.port);
+    text = play_post_text("/v1/chat/completions", chat("plug-b"));
+    play_write(failed, text, strlen(text));
+    PLAY_CHECK(play_log_has("account=plug-1", 3000), "the first account has not failed");
+    play_sleep(100);
+    struct play_answer a = play_post("/v1/chat/completions", chat("plug-b"));
+    PLAY_CHECK(a.status == 200 && a.ms < 3000, "%d after %llu ms: %s", a.status,
+               (unsigned long long)a.ms, a.body);
+    play_close(failed);
+    play_close(holder);
+}
+
+/* Silent handshakes of one provider are that provider's fault. */
+static void
+a_silent_handshake_blames_its_own(void)
+{
+    struct script silent = text_script("", HANG);
+    char *secret = play_text("%s/upstream.key", play_world.dir);
+    play_must_ctl("account", "add", "--name", "silent", "--platform", "openai", "--base-url",
+                  play_text("https://127.0.0.1:%u", start(&silent)), "--api-key-file", secret,
+                  "--models", "silent-tls", "--tls-insecure", NULL);
+    struct play_conn *conns[5];
+    char *text =
+        play_post_text("/v1/chat/completions", "{\"model\":\"silent-tls\",\"messages\":[]}");
+    for (size_t i = 0; i < 5; i++) {
+        conns[i] = play_open(play_world.port);
+        play_write(conns[i], text, strlen(text));
+    }
+    for (size_t i = 0; i < 5; i++) {
+        struct play_answer a = play_read(conns[i], 12000);
+        PLAY_CHECK(a.status == 504, "%d %s", a.status, a.body);
+        play_close(conns[i]);
+    }
+    PLAY_CHECK(!play_log_has("resolve: no answer in time", 0), "handshakes that wait for others");
+    stop_scripts();
+}
+
+static void
+models_by_a_key_in_the_query(void)
+{
+    struct play_answer a =
+        play_request(play_world.port, "GET", "/v1/models?pageSize=5&key=" PLAY_KEY, NULL, "", 0);
+    PLAY_CHECK(a.status == 200 && play_json(a.body, "models.0.name") != NULL, "%d %s", a.status,
+               a.body);
+    a = play_request(play_world.port, "GET", "/v1/models?monkey=" PLAY_KEY, NULL, "", 0);
+    PLAY_CHECK(a.status == 401 && play_json_is(a.body, "error.code", "missing_api_key"), "%d %s",
+               a.status, a.body);
+}
+
+/* [worker] on_client_gone = drain, and the client leaves before the answer begins. */
+static void
+drained_before_the_head(bool is_half)
+{
+    play_fake_reset();
+    const char *model = is_half ? "fake-slowhead1500-in321-out54" : "fake-slowhead1200-in123-out45";
+    struct play_conn *c = play_open(play_world.port);
+    char *text = play_post_text("/v1/chat/completions",
+                                play_text("{\"model\":\"%s\",\"messages\":[{\"role\":\"user\","
+                                          "\"content\":\"hello\"}]}",
+                                          model));
+    play_write(c, text, strlen(text));
+    PLAY_CHECK(play_fake_wait("open", 1, 3000), "the request did not arrive");
+    if (is_half) {
+        play_close(c);
+    } else {
+        play_reset(c);
+    }
+    PLAY_CHECK(play_fake_wait("finished", 1, 5000), "the provider was cut");
+    PLAY_CHECK(play_log_has(play_text("model=%s", model), 3000), "no log line");
+    char *line = strstr(play_read_file(play_world.log), play_text("model=%s", model));
+    line = play_text("%.*s", (int)strcspn(line, "\n"), line);
+    PLAY_CHECK(strstr(line, is_half ? "in=321" : "in=123") != NULL, "no usage: %s", line);
+    check_alive("a drained answer");
+}
+
+static void
+a_client_that_resets_is_drained(void)
+{
+    drained_before_the_head(false);
+}
+
+static void
+a_client_that_closes_is_drained(void)
+{
+    drained_before_the_head(true);
+}
+
 static void
 prepare(void)
 {
@@ -303,9 +403,25 @@ static const struct play_test tests[] = {
     { "a_stream_with_a_length", a_stream_with_a_length, 0 },
     { "a_retry_after_is_its_own_accounts", a_retry_after_is_its_own_accounts, 0 },
     { "a_slow_reader_misses_nothing", a_slow_reader_misses_nothing, 40 },
+    { "a_waiter_is_no_plug", a_waiter_is_no_plug, 0 },
+    { "a_silent_handshake_blames_its_own", a_silent_handshake_blames_its_own, 0 },
+    { "models_by_a_key_in_the_query", models_by_a_key_in_the_query, 0 },
     { NULL, NULL, 0 },
 };
 
-static const char *const settings[] = { "worker.ping_interval=500ms", "master.workers=1", NULL };
+static const struct play_test drain_tests[] = {
+    { "a_client_that_resets_is_drained", a_client_that_resets_is_drained, 0 },
+    { "a_client_that_closes_is_drained", a_client_that_closes_is_drained, 0 },
+    { NULL, NULL, 0 },
+};
+
+static const char *const settings[] = {
+    "worker.ping_interval=500ms",  "master.workers=1",
+    "upstream.resolve_timeout=2s", "upstream.handshake_timeout=3s",
+    "upstream.connect_timeout=1s", NULL
+};
+static const char *const drain_settings[] = { "worker.on_client_gone=drain", "master.workers=1",
+                                              NULL };
 
 PLAY_GROUP(group, "review", tests, settings, prepare)
+PLAY_GROUP(drain_group, "review_drain", drain_tests, drain_settings, NULL)

@@ -75,12 +75,14 @@
 #define GROUPS_PER_ACCOUNT_MAX 16u
 #define ACCOUNTS_MAX 4096u
 #define GROUPS_MAX 1024u
-#define REQUEST_ID_BYTES 32u    /* "req_" + 24 characters + NUL, room to spare */
-#define ERROR_CODE_BYTES 32u    /* stable error code with NUL */
-#define SESSION_TEXT_BYTES 128u /* a client's session id that is kept (longer ones are hashed) */
-#define RECORD_BYTES_MAX 65536u /* a stored object as JSON: an account with every list full */
-#define STORE_READERS_MAX 256u  /* processes that read the store: every slot and some tools */
-#define CATALOG_KEYS_MAX 1024u  /* keys a worker remembers, 9 KB each; then it starts anew */
+#define REQUEST_ID_BYTES 32u     /* "req_" + 24 characters + NUL, room to spare */
+#define ERROR_CODE_BYTES 32u     /* stable error code with NUL */
+#define OPENING_TEXT_BYTES 4096u /* of a text that tells conversations apart; and its length */
+#define OPENING_MESSAGES_MAX 64u /* looked at until the first one of a user */
+#define SESSION_TEXT_BYTES 128u  /* a client's session id that is kept (longer ones are hashed) */
+#define RECORD_BYTES_MAX 65536u  /* a stored object as JSON: an account with every list full */
+#define STORE_READERS_MAX 256u   /* processes that read the store: every slot and some tools */
+#define CATALOG_KEYS_MAX 1024u   /* keys a worker remembers, 9 KB each; then it starts anew */
 
 /* --- shared segment --- */
 #define GATES_MAX 65536u

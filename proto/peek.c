@@ -34,6 +34,13 @@ enum field {
     FIELD_SERVICE_TIER,
     FIELD_GENERATION_CONFIG,
     FIELD_GENERATION_CONFIG_SNAKE,
+    FIELD_SYSTEM,
+    FIELD_INSTRUCTIONS,
+    FIELD_SYSTEM_INSTRUCTION,
+    FIELD_SYSTEM_INSTRUCTION_SNAKE,
+    FIELD_MESSAGES,
+    FIELD_INPUT,
+    FIELD_CONTENTS,
     FIELD_COUNT
 };
 
@@ -56,7 +63,34 @@ static const struct str fields[FIELD_COUNT] = {
     [FIELD_SERVICE_TIER] = { "service_tier", 12 },
     [FIELD_GENERATION_CONFIG] = { "generationConfig", 16 },
     [FIELD_GENERATION_CONFIG_SNAKE] = { "generation_config", 17 },
+    [FIELD_SYSTEM] = { "system", 6 },
+    [FIELD_INSTRUCTIONS] = { "instructions", 12 },
+    [FIELD_SYSTEM_INSTRUCTION] = { "systemInstruction", 17 },
+    [FIELD_SYSTEM_INSTRUCTION_SNAKE] = { "system_instruction", 18 },
+    [FIELD_MESSAGES] = { "messages", 8 },
+    [FIELD_INPUT] = { "input", 5 },
+    [FIELD_CONTENTS] = { "contents", 8 },
 };
+
+/* Which fields have names of this length: few of them are compared with a member's name. */
+#define BIT(field) (1u << FIELD_##field)
+static const uint32_t fields_of_length[NAME_TEXT_BYTES + 1] = {
+    [4] = BIT(USER),
+    [5] = BIT(MODEL) | BIT(INPUT),
+    [6] = BIT(STREAM) | BIT(SYSTEM),
+    [8] = BIT(METADATA) | BIT(MESSAGES) | BIT(CONTENTS),
+    [10] = BIT(MAX_TOKENS),
+    [12] = BIT(SERVICE_TIER) | BIT(INSTRUCTIONS),
+    [14] = BIT(STREAM_OPTIONS),
+    [16] = BIT(CACHE_KEY) | BIT(GENERATION_CONFIG),
+    [17] = BIT(MAX_OUTPUT_TOKENS) | BIT(SAFETY_ID) | BIT(GENERATION_CONFIG_SNAKE) |
+           BIT(SYSTEM_INSTRUCTION),
+    [18] = BIT(SYSTEM_INSTRUCTION_SNAKE),
+    [20] = BIT(PREVIOUS_RESPONSE),
+    [21] = BIT(MAX_COMPLETION_TOKENS),
+};
+#undef BIT
+_Static_assert(FIELD_COUNT <= 32, "a bit a field");
 
 struct look {
     struct peek *peek;
@@ -112,7 +146,9 @@ static enum field
 find_field(struct str name, bool *is_variant)
 {
     *is_variant = false;
-    for (uint32_t i = 0; i < FIELD_COUNT; i++) {
+    CHECK(name.len <= NAME_TEXT_BYTES);
+    for (uint32_t bits = fields_of_length[name.len]; bits != 0; bits &= bits - 1) {
+        uint32_t i = (uint32_t)__builtin_ctz(bits);
         if (str_equal(name, fields[i])) {
             return (enum field)i;
         }
@@ -416,6 +452,25 @@ read_session(struct look *look)
     }
 }
 
+/* The first of some fields that is there. */
+static struct peek_span
+span_of_first(const struct look *look, enum field first, enum field last)
+{
+    for (uint32_t i = first; i <= (uint32_t)last; i++) {
+        if (has(look, (enum field)i)) {
+            return span_in(look->body, look->values[i].raw);
+        }
+    }
+    return (struct peek_span){ 0, 0 };
+}
+
+static void
+read_talk(struct look *look)
+{
+    look->peek->system = span_of_first(look, FIELD_SYSTEM, FIELD_SYSTEM_INSTRUCTION_SNAKE);
+    look->peek->talk = span_of_first(look, FIELD_MESSAGES, FIELD_CONTENTS);
+}
+
 static void
 read_tier(struct look *look)
 {
@@ -457,6 +512,7 @@ peek_json(enum endpoint endpoint, struct str body, struct peek *out, struct peek
     }
     read_limits(&look);
     read_session(&look);
+    read_talk(&look);
     read_tier(&look);
     out->input_tokens = estimate_weighed(body.len, &weight);
     return ERR_OK;

@@ -61,6 +61,8 @@ struct peek {
     enum peek_usage usage;
     struct peek_span stream_options; /* its value */
     struct peek_span include_usage;  /* its value */
+    struct peek_span system;         /* system, instructions, systemInstruction: how it stands */
+    struct peek_span talk;           /* messages, input, contents */
     size_t members_end;              /* where a member can be added: right behind the last value, or
                                         behind the '{' of an empty object */
     bool has_members;

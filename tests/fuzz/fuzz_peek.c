@@ -38,6 +38,8 @@ check_json(enum endpoint endpoint, struct str body)
     check_span(body, peek.model_span);
     check_span(body, peek.stream_options);
     check_span(body, peek.include_usage);
+    check_span(body, peek.system);
+    check_span(body, peek.talk);
     CHECK(strlen(peek.model) < sizeof peek.model && strlen(peek.session) < sizeof peek.session);
     CHECK(peek.input_tokens <= 2 * body.len + 1);
     if ((endpoint_row(endpoint)->flags & ENDPOINT_MODEL_BODY) == 0) {

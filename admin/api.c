@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include "admin/adminconf.h"
+#include "admin/explain.h"
 #include "admin/live.h"
 #include "admin/objects.h"
 #include "admin/recorder.h"
+#include "admin/slots.h"
 #include "admin/trial.h"
 #include "admin/wish.h"
 #include "base/check.h"
@@ -95,6 +97,10 @@ route_rest(struct server_request *request, struct str first, struct str second, 
         live_status(request);
     } else if (is_get && str_equal(first, STR("top"))) {
         live_top(request);
+    } else if (is_get && str_equal(first, STR("slots"))) {
+        slots_handle(request);
+    } else if (is_get && str_equal(first, STR("explain"))) {
+        explain_handle(request);
     } else if (is_get && str_equal(first, STR("usage")) && str_equal(second, STR("recent"))) {
         live_recent(request);
     } else if (is_post && str_equal(first, STR("requests")) && str_equal(third, STR("kill"))) {

@@ -3,6 +3,8 @@
  *
  *   GET    /v1/status                         processes, counters, store, readiness
  *   GET    /v1/top                            every request in flight
+ *   GET    /v1/slots                          gates: held and waiting, checked against the leases
+ *   GET    /v1/explain?key=K&model=M&dialect=D  a dry run of the selection, a reason per account
  *   GET    /v1/usage/recent?count=N           finished requests, newest first
  *   GET    /v1/{users|keys|groups|accounts}   {"items":[...]}
  *   POST   /v1/{nouns}                        create; a key's answer has "key", shown once

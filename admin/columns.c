@@ -62,6 +62,23 @@ static const struct table_column top_columns[] = {
     { "tokens_out", "OUT" },    { "bytes_out", "BYTES" },
     { "client", "CLIENT" },
 };
+static const struct table_column explain_columns[] = {
+    { "account", "ACCOUNT" }, { "reason", "REASON" },       { "health", "HEALTH" },
+    { "why", "WHY" },         { "cooling_s", "COOLING S" }, { "priority", "PRIORITY" },
+    { "load", "LOAD %" },     { "idle_ms", "IDLE MS" },     { "sent", "MODEL SENT" },
+};
+static const struct table_column slots_columns[] = {
+    { "kind", "GATE" },
+    { "name", "NAME" },
+    { "id", "ID" },
+    { "limit", "LIMIT" },
+    { "held", "HELD" },
+    { "waiting", "WAITING" },
+    { "oldest_ms", "OLDEST MS" },
+    { "leases", "LEASES" },
+    { "check", "CHECK" },
+    { "by_worker", "WORKER:HELD+WAITING" },
+};
 static const struct table_column usage_columns[] = {
     { "time", "TIME" },   { "request", "REQUEST" },        { "endpoint", "ENDPOINT" },
     { "model", "MODEL" }, { "status", "STATUS" },          { "code", "CODE" },
@@ -91,5 +108,7 @@ const struct table_columns columns_of_kind[MODEL_KINDS] = {
     [MODEL_ACCOUNT] = COLUMNS(account_columns),
 };
 const struct table_columns columns_top = COLUMNS(top_columns);
+const struct table_columns columns_explain = COLUMNS(explain_columns);
+const struct table_columns columns_slots = COLUMNS(slots_columns);
 const struct table_columns columns_usage = COLUMNS(usage_columns);
 const struct table_columns columns_processes = COLUMNS(process_columns);

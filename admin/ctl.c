@@ -43,6 +43,8 @@ static const char usage_text[] =
     "  account reset NAME                 forget the account's failures\n"
     "  status                             processes, readiness, counters\n"
     "  top [--once] [--sort MEMBER]       requests in flight, refreshed each second\n"
+    "  slots [--all]                      gates: held and waiting, checked against the leases\n"
+    "  explain --key K --model M [--dialect D]   who would serve it and why not the others\n"
     "  usage [--count N]                  finished requests, newest first\n"
     "  kill REQUEST                       end a request in flight\n"
     "  reload | stop                      as SIGHUP and SIGTERM to the master\n"
@@ -384,6 +386,81 @@ run_top(struct ctl *ctl)
     return code;
 }
 
+/* A table, and below it one line that says whether all is well. */
+static int
+print_judged(const struct ctl *ctl, struct str body, const struct table_columns *columns)
+{
+    struct json_value root;
+    struct json_value value;
+    bool is_ok = false;
+    struct str line = STR("");
+    struct arena arena;
+    if (json_read(body, &root, NULL) != ERR_OK) {
+        return EXIT_REFUSED;
+    }
+    if (json_get(root, STR("ok"), &value) && json_bool(value, &is_ok) != ERR_OK) {
+        is_ok = false;
+    }
+    if (ctl->wants_json) {
+        print_raw(body);
+        return is_ok ? 0 : EXIT_REFUSED;
+    }
+    struct buf text;
+    buf_init(&text, ADMIN_ANSWER_BYTES_MAX);
+    int code = print_made(table_list(body, columns, &text), &text);
+    arena_init(&arena, REQUEST_ARENA_BYTES_MAX);
+    if (code == 0 && json_get(root, STR("line"), &value) &&
+        json_string(value, &arena, &line) == ERR_OK) {
+        printf("\n%.*s\n", STR_ARG(line));
+    }
+    arena_reset(&arena);
+    return code != 0 || is_ok ? code : EXIT_REFUSED;
+}
+
+static int
+run_slots(struct ctl *ctl)
+{
+    const char *path = "/v1/slots";
+    if (ctl->at < ctl->argc && strcmp(ctl->argv[ctl->at], "--all") == 0) {
+        path = "/v1/slots?all=1";
+        ctl->at++;
+    }
+    if (ctl->at < ctl->argc) {
+        return usage_error("slots takes --all, not ", ctl->argv[ctl->at]);
+    }
+    struct buf body;
+    buf_init(&body, ADMIN_ANSWER_BYTES_MAX);
+    int code = ask(ctl, "GET", path, STR(""), &body);
+    if (code == 0) {
+        code = print_judged(ctl, buf_str(&body), &columns_slots);
+    }
+    buf_fini(&body);
+    return code;
+}
+
+static int
+run_explain(struct ctl *ctl)
+{
+    static const char *const names[] = { "key", "model", "dialect", NULL };
+    struct buf path;
+    struct buf body;
+    buf_init(&path, HEAD_BYTES_MAX);
+    buf_init(&body, ADMIN_ANSWER_BYTES_MAX);
+    int code = EXIT_USAGE;
+    if (buf_append(&path, STR("/v1/explain")) != ERR_OK ||
+        form_query(names, ctl->argc, ctl->argv, ctl->at, &path) != ERR_OK) {
+        usage_error("explain takes --key K --model M [--dialect D]", "");
+    } else {
+        code = ask(ctl, "GET", buf_str(&path).data, STR(""), &body);
+        if (code == 0) {
+            code = print_judged(ctl, buf_str(&body), &columns_explain);
+        }
+    }
+    buf_fini(&path);
+    buf_fini(&body);
+    return code;
+}
+
 static int
 run_usage(struct ctl *ctl)
 {
@@ -447,6 +524,12 @@ run(struct ctl *ctl, const char *command)
     }
     if (strcmp(command, "top") == 0) {
         return run_top(ctl);
+    }
+    if (strcmp(command, "slots") == 0) {
+        return run_slots(ctl);
+    }
+    if (strcmp(command, "explain") == 0) {
+        return run_explain(ctl);
     }
     if (strcmp(command, "usage") == 0) {
         return run_usage(ctl);

@@ -11,15 +11,8 @@
 /* Candidates that are weighed; the accounts of a group beyond it are not looked at. */
 #define CANDIDATES_MAX ACCOUNTS_MAX
 
-/* Less is better, field by field. */
-struct rank {
-    uint32_t priority;
-    uint32_t load;         /* percent of the limit, held and waiting */
-    uint64_t last_used_ms; /* minus a head start for weight */
-};
-
-static bool
-is_better(const struct rank *a, const struct rank *b)
+bool
+select_is_better(const struct select_rank *a, const struct select_rank *b)
 {
     if (a->priority != b->priority) {
         return a->priority < b->priority;
@@ -101,17 +94,18 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
     return is_full ? SELECT_FULL : SELECT_OK;
 }
 
-static void
-rank_of(const struct select_want *want, const struct catalog_account *account, struct rank *out)
+void
+select_weigh(const struct select_want *want, const struct catalog_account *account,
+             struct select_rank *out)
 {
     const struct account *record = &account->account;
     struct health_view health;
     health_read(want->segment, record->index, &health);
     uint64_t head_start_ms = record->weight > 1 ? (uint64_t)(record->weight - 1) * 1000 : 0;
-    *out = (struct rank){ .priority = record->priority,
-                          .last_used_ms = health.last_used_ms > head_start_ms
-                                              ? health.last_used_ms - head_start_ms
-                                              : 0 };
+    *out = (struct select_rank){ .priority = record->priority,
+                                 .last_used_ms = health.last_used_ms > head_start_ms
+                                                     ? health.last_used_ms - head_start_ms
+                                                     : 0 };
     uint32_t gate = 0;
     if (gate_peek(want->segment, GATE_ACCOUNT, record->id, &gate) == ERR_OK) {
         uint64_t busy =
@@ -183,8 +177,8 @@ telling(enum select_result result)
     return 9;
 }
 
-static enum select_result
-more_telling(enum select_result a, enum select_result b)
+enum select_result
+select_more_telling(enum select_result a, enum select_result b)
 {
     return telling(a) < telling(b) ? a : b;
 }
@@ -195,7 +189,7 @@ best_of(const struct select_want *want, const struct catalog_group *group, const
         enum select_result *reason)
 {
     uint32_t best = UINT32_MAX;
-    struct rank best_rank = { 0 };
+    struct select_rank best_rank = { 0 };
     for (uint32_t i = 0; i < group->account_count; i++) {
         if ((refused[i / 64] >> (i % 64) & 1) != 0) {
             continue;
@@ -206,13 +200,13 @@ best_of(const struct select_want *want, const struct catalog_group *group, const
             break;
         }
         enum select_result result = select_judge(want, account);
-        *reason = more_telling(*reason, result);
+        *reason = select_more_telling(*reason, result);
         if (result != SELECT_OK) {
             continue;
         }
-        struct rank rank;
-        rank_of(want, account, &rank);
-        if (best == UINT32_MAX || is_better(&rank, &best_rank)) {
+        struct select_rank rank;
+        select_weigh(want, account, &rank);
+        if (best == UINT32_MAX || select_is_better(&rank, &best_rank)) {
             best = i;
             best_rank = rank;
         }
@@ -282,7 +276,7 @@ select_take(const struct select_want *want, struct select_choice *out)
         enum select_result why = SELECT_NONE;
         uint32_t best = best_of(want, group, refused, &why);
         if (best == UINT32_MAX) {
-            reason = more_telling(reason, why == SELECT_OK ? SELECT_NONE : why);
+            reason = select_more_telling(reason, why == SELECT_OK ? SELECT_NONE : why);
             return reason == SELECT_BENCHED ? take_only(want, group, out) : reason;
         }
         const struct catalog_account *account = &want->view->accounts[group->accounts[best]];
@@ -292,7 +286,7 @@ select_take(const struct select_want *want, struct select_choice *out)
             return SELECT_OK;
         }
         /* Somebody was faster; the others may still do. */
-        reason = more_telling(reason, result);
+        reason = select_more_telling(reason, result);
         refused[best / 64] |= 1ull << (best % 64);
     }
     return reason == SELECT_BENCHED ? take_only(want, group, out) : reason;

@@ -76,6 +76,19 @@ void select_give(struct segment *segment, uint32_t slot, const struct catalog_vi
 enum select_result
 select_judge(const struct select_want *want, const struct catalog_account *account);
 
+/* Less is better, field by field. */
+struct select_rank {
+    uint32_t priority;
+    uint32_t load;         /* percent of the limit, held and waiting */
+    uint64_t last_used_ms; /* minus a head start for weight */
+};
+void select_weigh(const struct select_want *want, const struct catalog_account *account,
+                  struct select_rank *out);
+bool select_is_better(const struct select_rank *a, const struct select_rank *b);
+
+/* Of two accounts' reasons the one that tells more, in select_take's order. */
+enum select_result select_more_telling(enum select_result a, enum select_result b);
+
 const char *select_text(enum select_result result);
 
 #endif

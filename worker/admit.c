@@ -169,6 +169,7 @@ take_lease(struct relay *relay, const struct catalog_key *key)
 
 /* --- gates --- */
 
+/* The lease names what is held, also while it waits for the next: `slots` compares the two. */
 static void
 note_gates(struct relay *relay)
 {
@@ -179,6 +180,7 @@ note_gates(struct relay *relay)
         holds[RELAY_GATE_USER].is_held ? holds[RELAY_GATE_USER].gate : GATE_INDEX_NONE;
     data->gate_group =
         holds[RELAY_GATE_GROUP].is_held ? holds[RELAY_GATE_GROUP].gate : GATE_INDEX_NONE;
+    data->gate_account = relay->has_choice ? relay->choice.gate : GATE_INDEX_NONE;
     lease_done(&relay->worker->leases, relay->lease);
 }
 
@@ -234,6 +236,7 @@ on_turn(struct gate_waiter *waiter)
     if (relay->waits_at != RELAY_GATES) {
         relay->holds[relay->waits_at].is_held = true;
     }
+    note_gates(relay);
     loop_defer(relay->worker->loop, &relay->resume);
 }
 
@@ -257,6 +260,7 @@ wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
     if (!may_wait(relay, gate, limit)) {
         return;
     }
+    note_gates(relay);
     relay_set_state(relay, RELAY_WAIT);
     lease_set_action(&worker->leases, relay->lease, LEASE_WAITING);
     counter_add(worker->segment, worker->slot, COUNTER_QUEUED, 1);

@@ -264,6 +264,17 @@ log_attempt(const struct relay *relay, const struct retry_decision *decision, st
     log_end(&line);
 }
 
+/* Its slot is given back, and the lease names it no more. */
+static void
+give_account(struct relay *relay)
+{
+    struct worker *worker = relay->worker;
+    lease_edit(&worker->leases, relay->lease)->gate_account = GATE_INDEX_NONE;
+    lease_done(&worker->leases, relay->lease);
+    select_give(worker->segment, worker->slot, relay->view, &relay->choice);
+    relay->has_choice = false;
+}
+
 /* The account failed: judged, logged, given back, not tried again by this request. */
 static void
 note_failure(struct relay *relay, const struct retry_decision *decision, enum exchange_phase phase,
@@ -285,8 +296,7 @@ note_failure(struct relay *relay, const struct retry_decision *decision, enum ex
     CHECK(relay->tried_count < ATTEMPTS_MAX);
     relay->tried[relay->tried_count++] = account->id;
     relay->failure = *decision;
-    select_give(worker->segment, worker->slot, relay->view, &relay->choice);
-    relay->has_choice = false;
+    give_account(relay);
 }
 
 /* After a failed attempt: the next account, or the end. */

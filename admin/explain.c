@@ -1,0 +1,353 @@
+#include "admin/explain.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/api.h"
+#include "admin/recorder.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/jsonw.h"
+#include "base/limits.h"
+#include "base/loop.h"
+#include "http/server.h"
+#include "proto/endpoint.h"
+#include "shm/budget.h"
+#include "shm/gate.h"
+#include "shm/health.h"
+#include "shm/window.h"
+#include "store/ledger.h"
+#include "store/match.h"
+#include "upstream/select.h"
+#include "upstream/target.h"
+
+#define WHY_BYTES 200u
+
+struct run {
+    const struct recorder *recorder;
+    char model[MODEL_NAME_BYTES];
+    enum dialect dialect;
+    struct key key;
+    struct user user;
+    struct group group;
+    const char *code; /* of the key-level verdict; NULL = admitted */
+    char why[WHY_BYTES];
+    uint64_t now_ms;
+    /* the accounts */
+    bool has_best;
+    struct select_rank best_rank;
+    char best[NAME_BYTES];
+    enum select_result result; /* the most telling reason */
+    uint32_t candidates;       /* that could serve but for being benched or full */
+};
+
+/* --- what was asked --- */
+
+static bool
+decode(struct str value, char *out, size_t out_bytes)
+{
+    size_t length = 0;
+    return value.len > 0 && endpoint_model_decode(value, out, out_bytes, &length) == ERR_OK;
+}
+
+/* False: answered with what is wrong. */
+static bool
+read_query(struct run *run, struct server_request *request, char key[NAME_BYTES])
+{
+    struct str query = request->head.query;
+    char dialect[32] = "chat";
+    key[0] = '\0';
+    while (query.len > 0) {
+        struct str value = str_cut(&query, '&');
+        struct str name = str_cut(&value, '=');
+        bool is_good = str_equal(name, STR("key")) ? decode(value, key, NAME_BYTES)
+                       : str_equal(name, STR("model"))
+                           ? decode(value, run->model, sizeof run->model)
+                       : str_equal(name, STR("dialect")) ? decode(value, dialect, sizeof dialect)
+                                                         : false;
+        if (!is_good) {
+            api_error(request, 400, "invalid_request",
+                      "The query is key=NAME&model=M&dialect=D, percent-encoded");
+            return false;
+        }
+    }
+    if (key[0] == '\0' || run->model[0] == '\0') {
+        api_error(request, 400, "invalid_request", "A key and a model are needed");
+        return false;
+    }
+    if (!dialect_parse(str_of(dialect), &run->dialect)) {
+        api_error(request, 400, "invalid_request",
+                  "The dialect is chat, responses, anthropic or gemini");
+        return false;
+    }
+    return true;
+}
+
+static bool
+find_by_id(struct ledger *ledger, enum model_kind kind, uint64_t id, void *object)
+{
+    uint64_t cursor = id - 1;
+    uint64_t found = 0;
+    if (id == 0 || ledger_next(ledger, kind, &cursor, object) != ERR_OK) {
+        return false;
+    }
+    memcpy(&found, object, sizeof found); /* every kind begins with its id */
+    return found == id;
+}
+
+static bool
+find_records(struct run *run, struct server_request *request, const char *key)
+{
+    struct ledger *ledger = run->recorder->ledger;
+    if (ledger_find(ledger, MODEL_KEY, str_of(key), &run->key) != ERR_OK) {
+        api_error(request, 404, "not_found", "There is no key of this name");
+        return false;
+    }
+    if (!find_by_id(ledger, MODEL_USER, run->key.user_id, &run->user) ||
+        !find_by_id(ledger, MODEL_GROUP, run->key.group_id, &run->group)) {
+        api_error(request, 404, "not_found", "The key's user or group is gone");
+        return false;
+    }
+    return true;
+}
+
+/* --- the key --- */
+
+/* The first reason stands. */
+static void
+refuse(struct run *run, const char *code, const char *who, const char *name, const char *what)
+{
+    if (run->code == NULL) {
+        run->code = code;
+        snprintf(run->why, sizeof run->why, "%s%s%s %s", who, name[0] == '\0' ? "" : " ", name,
+                 what);
+    }
+}
+
+static void
+judge_records(struct run *run)
+{
+    const struct key *key = &run->key;
+    if (key->is_disabled) {
+        refuse(run, "invalid_api_key", "the key", "", "is disabled");
+    }
+    if (key->expires_ms != 0 && clock_wall_ms() >= key->expires_ms) {
+        refuse(run, "invalid_api_key", "the key", "", "has expired");
+    }
+    if (run->user.is_disabled) {
+        refuse(run, "invalid_api_key", "its user", run->user.name, "is disabled");
+    }
+    if (run->group.is_disabled) {
+        refuse(run, "forbidden", "its group", run->group.name, "is disabled");
+    }
+    if (!match_globs(key->models, str_of(run->model))) {
+        refuse(run, "model_not_allowed", "the key", "", "may not use this model");
+    }
+    if (!match_globs(run->group.models, str_of(run->model))) {
+        refuse(run, "model_not_allowed", "its group", run->group.name, "may not use this model");
+    }
+}
+
+static void
+judge_window(struct run *run, enum gate_kind kind, uint64_t id, uint32_t rpm, const char *name)
+{
+    uint32_t gate = 0;
+    struct window_view window;
+    if (rpm == 0 || gate_peek(run->recorder->segment, kind, id, &gate) != ERR_OK) {
+        return;
+    }
+    window_read(run->recorder->segment, gate, run->now_ms, &window);
+    if (window.requests >= rpm) {
+        refuse(run, "rate_limit_exceeded", "the", name, "has used up its requests a minute");
+    }
+}
+
+static void
+judge_quota(struct run *run)
+{
+    uint32_t gate = 0;
+    struct budget_view budget;
+    const struct key *key = &run->key;
+    if (key->quota_tokens == 0 ||
+        gate_peek(run->recorder->segment, GATE_KEY, key->id, &gate) != ERR_OK) {
+        return;
+    }
+    budget_read(run->recorder->segment, gate, &budget);
+    if (budget.settled + budget.charged + budget.reserved >= key->quota_tokens) {
+        refuse(run, "quota_exhausted", "the key", "", "has used up its quota");
+    }
+}
+
+/* Full gates refuse nobody at once: the request waits. */
+static void
+judge_gate(struct run *run, enum gate_kind kind, uint64_t id, uint32_t limit, const char *name)
+{
+    uint32_t gate = 0;
+    if (limit != 0 && run->code == NULL && run->why[0] == '\0' &&
+        gate_peek(run->recorder->segment, kind, id, &gate) == ERR_OK &&
+        gate_held(run->recorder->segment, gate) >= limit) {
+        snprintf(run->why, sizeof run->why, "it would wait: all %u slots of the %s are in use",
+                 limit, name);
+    }
+}
+
+static void
+judge_key(struct run *run)
+{
+    judge_records(run);
+    judge_window(run, GATE_KEY, run->key.id, run->key.rpm, "key");
+    judge_window(run, GATE_USER, run->user.id, run->user.rpm, "user");
+    judge_window(run, GATE_GROUP, run->group.id, run->group.rpm, "group");
+    judge_quota(run);
+    judge_gate(run, GATE_KEY, run->key.id, run->key.concurrency, "key");
+    judge_gate(run, GATE_USER, run->user.id, run->user.concurrency, "user");
+    judge_gate(run, GATE_GROUP, run->group.id, run->group.concurrency, "group");
+}
+
+/* --- the accounts --- */
+
+static void
+put_account(struct jsonw *w, struct run *run, const struct select_want *want,
+            const struct catalog_account *entry, enum select_result result)
+{
+    const struct account *account = &entry->account;
+    struct health_view health;
+    struct select_rank rank = { 0 };
+    health_read(want->segment, account->index, &health);
+    select_weigh(want, entry, &rank);
+    bool is_ours = health.account_id == account->id;
+    uint64_t cooling_ms =
+        is_ours && health.until_ms > run->now_ms ? health.until_ms - run->now_ms : 0;
+    struct str sent = match_mapped(account->model_map, want->model);
+    jsonw_object(w);
+    jsonw_put_text(w, "account", account->name);
+    jsonw_put_text(w, "reason", result == SELECT_OK ? "can serve" : select_text(result));
+    jsonw_put_str(w, "sent", sent);
+    jsonw_put_text(w, "health", health_state_text(is_ours ? health.state : HEALTH_OK));
+    jsonw_put_text(
+        w, "why",
+        is_ours && health.reason != HEALTH_REASON_NONE ? health_reason_text(health.reason) : "");
+    jsonw_put_u64(w, "cooling_s", (cooling_ms + 999) / 1000);
+    jsonw_put_u64(w, "priority", rank.priority);
+    jsonw_put_u64(w, "load", rank.load);
+    uint64_t used_ms = is_ours ? health.last_used_ms : 0;
+    jsonw_put_u64(w, "idle_ms", used_ms != 0 && run->now_ms > used_ms ? run->now_ms - used_ms : 0);
+    jsonw_close(w);
+}
+
+/* A worker's own judgement; the best so far is kept as a worker would. */
+static void
+judge_account(struct jsonw *w, struct run *run, const struct select_want *want,
+              struct catalog_account *entry)
+{
+    const struct account *account = &entry->account;
+    if (!match_list_has(account->groups, str_of(run->group.name)) ||
+        account->index >= want->segment->accounts) {
+        return;
+    }
+    struct target *target = target_make(&want->segment->hash_key, account);
+    entry->extra = target;
+    entry->is_broken = target == NULL || account->sealed_bytes == 0;
+    enum select_result result = select_judge(want, entry);
+    put_account(w, run, want, entry, result);
+    if (result == SELECT_OK || result == SELECT_BENCHED || result == SELECT_FULL) {
+        run->candidates++;
+    }
+    struct select_rank rank;
+    select_weigh(want, entry, &rank);
+    bool is_first = !run->has_best && run->candidates == 1 && result == SELECT_BENCHED;
+    if (result == SELECT_OK && (!run->has_best || select_is_better(&rank, &run->best_rank))) {
+        run->has_best = true;
+        run->best_rank = rank;
+        str_copy(run->best, sizeof run->best, str_of(account->name));
+    } else if (is_first) {
+        str_copy(run->best, sizeof run->best, str_of(account->name));
+    }
+    run->result = select_more_telling(run->result, result);
+    target_free(target);
+    entry->extra = NULL;
+}
+
+static enum err
+put_accounts(struct jsonw *w, struct run *run)
+{
+    struct catalog_account *entry = calloc(1, sizeof *entry);
+    if (entry == NULL) {
+        return ERR_FULL;
+    }
+    struct select_want want = { .segment = run->recorder->segment,
+                                .slot = run->recorder->slot,
+                                .dialect = run->dialect,
+                                .model = str_of(run->model),
+                                .now_ms = run->now_ms };
+    uint64_t cursor = 0;
+    enum err err = ERR_OK;
+    run->result = SELECT_NONE;
+    jsonw_name(w, "items");
+    jsonw_array(w);
+    while ((err = ledger_next(run->recorder->ledger, MODEL_ACCOUNT, &cursor, &entry->account)) ==
+           ERR_OK) {
+        judge_account(w, run, &want, entry);
+    }
+    jsonw_close(w);
+    explicit_bzero(entry, sizeof *entry);
+    free(entry);
+    return err == ERR_EOF ? ERR_OK : err;
+}
+
+/* --- the answer --- */
+
+static void
+put_verdict(struct jsonw *w, const struct run *run)
+{
+    char line[512];
+    bool is_only = !run->has_best && run->result == SELECT_BENCHED && run->candidates == 1;
+    bool serves = run->has_best || is_only;
+    bool waits = run->result == SELECT_FULL;
+    const char *gap = run->why[0] == '\0' ? "" : "; ";
+    if (run->code != NULL) {
+        snprintf(line, sizeof line, "refused with %s: %s", run->code, run->why);
+    } else if (serves) {
+        snprintf(line, sizeof line, "%s would serve it%s%s%s", run->best,
+                 is_only ? " (it cools down, but there is no other)" : "", gap, run->why);
+    } else if (waits) {
+        snprintf(line, sizeof line, "it would wait: all accounts that could serve it are full");
+    } else {
+        snprintf(line, sizeof line, "no account serves it: %s", select_text(run->result));
+    }
+    jsonw_put_bool(w, "ok", run->code == NULL && (serves || waits));
+    jsonw_put_text(w, "line", line);
+    jsonw_put_text(w, "code", run->code == NULL ? "" : run->code);
+    jsonw_put_text(w, "chosen", run->code == NULL && serves ? run->best : "");
+    jsonw_put_text(w, "result", select_text(serves ? SELECT_OK : run->result));
+}
+
+void
+explain_handle(struct server_request *request)
+{
+    const struct recorder *recorder = server_context(request);
+    static struct run run; /* three records: too large for the stack of a deep call */
+    run = (struct run){ .recorder = recorder, .now_ms = loop_now_ms(recorder->loop) };
+    char key[NAME_BYTES];
+    if (!read_query(&run, request, key) || !find_records(&run, request, key)) {
+        return;
+    }
+    judge_key(&run);
+    struct buf body;
+    struct jsonw w;
+    buf_init(&body, ADMIN_ANSWER_BYTES_MAX);
+    jsonw_begin(&w, &body);
+    jsonw_object(&w);
+    jsonw_put_text(&w, "key", run.key.name);
+    jsonw_put_text(&w, "user", run.user.name);
+    jsonw_put_text(&w, "group", run.group.name);
+    jsonw_put_text(&w, "model", run.model);
+    jsonw_put_text(&w, "dialect", dialect_name(run.dialect));
+    enum err err = put_accounts(&w, &run);
+    put_verdict(&w, &run);
+    jsonw_close(&w);
+    enum err ended = jsonw_end(&w);
+    api_answer_buf(request, err != ERR_OK ? err : ended, &body);
+}

@@ -1,0 +1,19 @@
+/*
+ * explain.h - a dry run: what would become of a request now, and why.
+ *
+ * First what the key, its user and its group say, in the order in which a worker asks; then one
+ * reason for each account of the group, by the same function that a worker selects with. Nothing is
+ * taken or changed.
+ *
+ * Runs in: recorder, from the records of the store and the segment. What only a worker knows (that
+ * a credential cannot be unsealed) is not seen here.
+ */
+#ifndef ADMIN_EXPLAIN_H
+#define ADMIN_EXPLAIN_H
+
+struct server_request;
+
+/* Answers GET /v1/explain?key=NAME&model=M[&dialect=D]; the dialect is chat unless given. */
+void explain_handle(struct server_request *request);
+
+#endif

@@ -141,6 +141,11 @@ $(B)/asan/tests/scenario/run: $(call objects,asan,tests/scenario)
 	$(call say,LD  $@)
 	@mkdir -p $(@D)
 	$(call link,asan)
+$(B)/asan/tests/crash/run: $(call objects,asan,tests/crash) \
+    $(patsubst %.c,$(B)/asan/%.o,$(wildcard tests/scenario/play*.c))
+	$(call say,LD  $@)
+	@mkdir -p $(@D)
+	$(call link,asan)
 
 define unit_rules
 $(B)/asan/tests/unit_$(1): $(call objects,asan,tests/unit/$(1)) $(call archives,asan,$(1))
@@ -202,8 +207,8 @@ uninstall: ## remove what install put there; data and configuration stay
 
 ## Tests
 .PHONY: test check tidy unit asan scenario fuzz fuzz-smoke clients crash model bench bare
-test: ## everything: tidy, unit, fuzz smoke, scenario, clients, model; ends with "N passed, N failed"
-	@tests/run.sh tidy unit fuzz-smoke scenario clients model
+test: ## everything: tidy, unit, fuzz smoke, scenario, clients, crash, model; "N passed, N failed"
+	@tests/run.sh tidy unit fuzz-smoke scenario clients crash model
 check: ## the quick part: tidy, unit, scenario
 	@tests/run.sh tidy unit scenario
 tidy: ## layers, names, sizes, banned calls, formatting
@@ -219,8 +224,8 @@ fuzz-smoke: ## all fuzz targets together in about 30 s
 	@tests/run.sh fuzz-smoke
 clients: ## the official SDKs and command line programs against the gateway
 	@tests/run.sh clients cli
-crash: ## kill -9 at named points, invariants afterwards
-	@tests/run.sh crash
+crash: ## kill -9 under load and at named points, for an hour; SEED=n repeats a run
+	@CRASH_SIZE=full tests/run.sh crash
 model: ## the Spin models of the shared segment's protocols, about a minute
 	@tests/run.sh model
 bench: ## load, CPU and memory, side by side with nginx

@@ -175,7 +175,9 @@ for part in "$@"; do
         make_targets cli asan "$build/fake-provider" && run_lines cli 1200 bash tests/clients/run.sh cli
         ;;
     crash)
-        make_targets crash asan "$build/fake-provider" && run_lines crash 1200 bash tests/crash/run.sh
+        make_targets crash asan "$build/fake-provider" "$build/asan/tests/crash/run" &&
+            run_lines crash 10000 bash tests/crash/run.sh
+        grep -a '^note' "$logs/crash.log"
         ;;
     model) run_lines model 900 bash tests/model/run.sh ;;
     *)

@@ -1,0 +1,150 @@
+/*
+ * 10_kills.c - kill -9 of one process after the other, and of all workers at once, under load.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/crash/crash.h"
+
+#define BACK_MS 10000u /* a new process, generous: sanitizers on a busy machine */
+#define REST_MS 20000u
+
+static void
+begin(const char *name)
+{
+    crash_begin(name);
+    crashload_begin(CRASH_CONNS);
+    crashbook_begin();
+    crashload_run(1200);
+}
+
+static void
+end(void)
+{
+    PLAY_CHECK(crashload_finish(60000), "requests do not end: %s", crashload_text());
+    crashbook_check_idle(REST_MS);
+    crashbook_check(0);
+    crashload_end();
+    PLAY_CHECK(crashload_count(CRASH_WHOLE) > 200, "too little load: %s", crashload_text());
+    PLAY_CHECK(crashproc_log_count("last_words=") == 0, "somebody died of a failed check");
+}
+
+static void
+kill_one(enum crash_kind kind)
+{
+    pid_t old = crashproc_find(kind);
+    PLAY_CHECK(crashproc_kill(kind), "%s is not there", crashproc_title(kind));
+    PLAY_CHECK(crashproc_wait(kind, old, BACK_MS), "%s is not replaced", crashproc_title(kind));
+    crashbook_check_live(BACK_MS);
+}
+
+/* At rest now and then: a slot that leaked hides in a system that is never idle. */
+static void
+rest(void)
+{
+    PLAY_CHECK(crashload_finish(60000), "requests do not end: %s", crashload_text());
+    crashbook_check_idle(REST_MS);
+    crashload_allow(true);
+}
+
+static void
+workers_one_by_one(void)
+{
+    begin("workers");
+    crashload_set_leaving(4);
+    for (unsigned i = 0; i < crash_size(10, 200); i++) {
+        kill_one(crash_random(2) == 0 ? CRASH_WORKER_0 : CRASH_WORKER_1);
+        crashload_run(300 + crash_random(800));
+        if (i % 5 == 4) {
+            rest();
+        }
+    }
+    end();
+}
+
+static void
+recorder_and_keeper(void)
+{
+    begin("recorder");
+    for (unsigned i = 0; i < crash_size(8, 200); i++) {
+        kill_one(crash_random(3) == 0 ? CRASH_KEEPER : CRASH_RECORDER);
+        crashload_run(300 + crash_random(800));
+    }
+    PLAY_CHECK(crashload_count(CRASH_ERROR) + crashload_count(CRASH_CUT) == 0,
+               "clients noticed: %s", crashload_text());
+    end();
+}
+
+/* Two processes die together: a worker while the recorder that would sweep it dies too. */
+static void
+everybody_at_random(void)
+{
+    begin("everybody");
+    crashload_set_leaving(4);
+    for (unsigned i = 0; i < crash_size(8, 300); i++) {
+        enum crash_kind first = crash_random(CRASH_KINDS);
+        enum crash_kind second = crash_random(CRASH_KINDS);
+        pid_t old = crashproc_find(first);
+        (void)crashproc_kill(first);
+        crashload_run(crash_random(60));
+        if (second != first) {
+            kill_one(second);
+        }
+        PLAY_CHECK(crashproc_wait(first, old, BACK_MS), "%s is not replaced",
+                   crashproc_title(first));
+        crashload_run(300 + crash_random(600));
+        if (i % 10 == 9) {
+            rest();
+        }
+    }
+    end();
+}
+
+static void
+all_workers_at_once(void)
+{
+    begin("all");
+    for (unsigned i = 0; i < crash_size(5, 150); i++) {
+        pid_t first = crashproc_find(CRASH_WORKER_0);
+        pid_t second = crashproc_find(CRASH_WORKER_1);
+        PLAY_NEED(first != 0 && second != 0, "a worker is missing");
+        kill(first, SIGKILL);
+        kill(second, SIGKILL);
+        crashload_excuse(NULL);
+        PLAY_CHECK(crashproc_wait(CRASH_WORKER_0, first, BACK_MS), "worker 0 is not replaced");
+        PLAY_CHECK(crashproc_wait(CRASH_WORKER_1, second, BACK_MS), "worker 1 is not replaced");
+        crashbook_check_live(BACK_MS);
+        crashload_run(700 + crash_random(600));
+    }
+    end();
+}
+
+/* A worker that dies again and again, faster than it is replaced at once. */
+static void
+one_worker_over_and_over(void)
+{
+    begin("over");
+    for (unsigned i = 0; i < crash_size(6, 30); i++) {
+        (void)crashproc_kill(CRASH_WORKER_0);
+        crashload_run(crash_random(300));
+    }
+    PLAY_CHECK(crashproc_wait(CRASH_WORKER_0, 0, 20000), "worker 0 is not replaced");
+    crashbook_check_live(BACK_MS);
+    crashload_run(500);
+    end();
+}
+
+static const struct play_test tests[] = {
+    { "workers_one_by_one", workers_one_by_one, CRASH_TEST_SECONDS },
+    { "recorder_and_keeper", recorder_and_keeper, CRASH_TEST_SECONDS },
+    { "everybody_at_random", everybody_at_random, CRASH_TEST_SECONDS },
+    { "all_workers_at_once", all_workers_at_once, CRASH_TEST_SECONDS },
+    { "one_worker_over_and_over", one_worker_over_and_over, CRASH_TEST_SECONDS },
+    { NULL, NULL, 0 },
+};
+
+static const char *const settings[] = { "worker.queue_per_user=1000", "worker.queue_per_group=1000",
+                                        "master.grace=10s", NULL };
+
+PLAY_GROUP(group, "kills", tests, settings, crash_prepare)

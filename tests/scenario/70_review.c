@@ -254,18 +254,19 @@ a_slow_reader_misses_nothing(void)
 {
     size_t pieces = 12000;
     size_t size = 1000;
-    char *body = play_memory(pieces * (size + 20) + 1000);
+    size_t room = pieces * (size + 20) + 1000;
+    char *body = play_memory(room);
     size_t len = 0;
     for (size_t i = 0; i < pieces; i++) {
-        len += (size_t)sprintf(body + len, "data: %06zu", i);
+        len += (size_t)snprintf(body + len, room - len, "data: %06zu", i);
         memset(body + len, 'a' + (int)(i % 26), size);
         len += size;
         body[len++] = '\n';
         body[len++] = '\n';
     }
-    len += (size_t)sprintf(body + len, "%s", DONE);
+    len += (size_t)snprintf(body + len, room - len, "%s", DONE);
     char *bytes = play_memory(len + 1000);
-    size_t head = (size_t)sprintf(bytes, SSE_HEAD "Connection: close\r\n\r\n");
+    size_t head = (size_t)snprintf(bytes, 1000, "%s", SSE_HEAD "Connection: close\r\n\r\n");
     memcpy(bytes + head, body, len);
     struct script script = { .bytes = bytes, .len = head + len, .then = CLOSE };
     account("slow", PLAIN, start(&script), "slow-reader", "1");

@@ -2,6 +2,7 @@
  * The disjoint buckets of each dialect's reports, whole and streamed, and what each event is.
  */
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/usage.h"
@@ -364,19 +365,20 @@ Test(usage, reads_a_report_at_the_end_as_the_whole_body_says)
     uint32_t found = 0;
     for (int round = 0; round < 20000; round++) {
         char text[1400] = "{";
+        size_t len = 1;
         seed = seed * 1103515245u + 12345u;
         uint32_t count = 1 + (seed >> 8) % 5;
         for (uint32_t i = 0; i < count; i++) {
             seed = seed * 1103515245u + 12345u;
-            strcat(text, i > 0 ? "," : "");
-            strcat(text, members[(seed >> 8) % (sizeof members / sizeof members[0])]);
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i > 0 ? "," : "",
+                                    members[(seed >> 8) % (sizeof members / sizeof members[0])]);
+            cr_assert(len < sizeof text - 4);
         }
         seed = seed * 1103515245u + 12345u;
         enum dialect dialect = (enum dialect)((seed >> 8) % DIALECT_COUNT);
         char longer[1500];
-        strcpy(longer, text);
-        strcat(longer, ",\"z\":\"usage\",\"y\":\"usageMetadata\"}");
-        strcat(text, (seed >> 16) % 2 == 0 ? "}" : " } \n");
+        (void)snprintf(longer, sizeof longer, "%s,\"z\":\"usage\",\"y\":\"usageMetadata\"}", text);
+        (void)snprintf(text + len, sizeof text - len, "%s", (seed >> 16) % 2 == 0 ? "}" : " } \n");
         struct usage quick;
         struct usage whole;
         bool is_quick = usage_read_body(dialect, str_of(text), &quick);

@@ -169,10 +169,10 @@ for part in "$@"; do
             run_lines scenario 1200 "$build/asan/tests/scenario/run"
         ;;
     clients)
-        make_targets clients asan "$build/fake-provider" && run_lines clients 900 bash tests/clients/run.sh
+        make_targets clients asan "$build/fake-provider" && run_lines clients 1500 bash tests/clients/run.sh
         ;;
     cli)
-        make_targets cli asan "$build/fake-provider" && run_lines cli 1200 bash tests/clients/run.sh cli
+        make_targets cli asan "$build/fake-provider" && run_lines cli 2400 bash tests/clients/run.sh cli
         ;;
     crash)
         make_targets crash asan "$build/fake-provider" "$build/asan/tests/crash/run" &&

@@ -62,13 +62,18 @@ install() {
     stamp=$1/node_modules/.installed-$(cksum <"$1/package.json" | tr ' ' -)
     [ ! -e "$stamp" ] || return 0
     command -v npm >/dev/null 2>&1 || "$root/tests/deps.sh" test || return 1
-    rm -rf "$1/node_modules"
-    if ! (cd "$1" && timeout --kill-after=5 240 npm install --no-save) \
-        >"$dir/npm.log" 2>&1 </dev/null; then
-        tail -n 20 "$dir/npm.log"
-        return 1
-    fi
-    : >"$stamp"
+    local tries=0
+    while [ $tries -lt 3 ]; do # the network may have a bad moment
+        tries=$((tries + 1))
+        rm -rf "$1/node_modules"
+        if (cd "$1" && timeout --kill-after=5 240 npm install --no-save) \
+            >"$dir/npm.log" 2>&1 </dev/null; then
+            : >"$stamp"
+            return 0
+        fi
+    done
+    tail -n 20 "$dir/npm.log"
+    return 1
 }
 
 # await PATTERN FILE PID: true when the line is there, false when the process is gone

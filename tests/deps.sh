@@ -69,9 +69,12 @@ else
     exit 1
 fi
 echo "Installing:$missing"
-# Quiet, but not silent: what fails must be seen.
-if ! $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update ||
-    ! $as_root env DEBIAN_FRONTEND=noninteractive sh -c "$line -qq >/dev/null"; then
+# Quiet, but not silent: what fails must be seen. A source that has nothing to do with these packages
+# may be out of reach; whether they can be had shows when they are installed.
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update ||
+    echo "apt-get update failed; trying with the lists that are there." >&2
+if ! $as_root env DEBIAN_FRONTEND=noninteractive sh -c \
+    "$line -qq -o DPkg::Lock::Timeout=300 >/dev/null"; then
     echo "Installing failed. By hand: apt-get update && $line" >&2
     exit 1
 fi

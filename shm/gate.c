@@ -243,6 +243,13 @@ gate_give(struct segment *segment, uint32_t slot, uint32_t gate, const uint32_t 
     wake_each(segment, gate, also, also_count); /* GIVEWAKE */
 }
 
+void
+gate_wake(struct segment *segment, const uint32_t *gates, uint32_t count)
+{
+    CHECK(count <= GROUPS_PER_ACCOUNT_MAX);
+    wake_each(segment, GATE_INDEX_NONE, gates, count);
+}
+
 /* --- waiting --- */
 
 enum err

@@ -115,7 +115,31 @@ select_weigh(const struct select_want *want, const struct catalog_account *accou
     }
 }
 
-/* Takes what the account itself limits: its minute, its slot, its turn to be probed. */
+/* Besides its slot, which is held, an account limits its minute and whose turn it is to probe it.
+ */
+enum select_result
+select_enter(const struct select_want *want, struct select_choice *out)
+{
+    CHECK(out->account != NULL && out->gate < want->segment->gates);
+    const struct account *record = &out->account->account;
+    uint64_t retry_after_ms = 0;
+    enum select_result result = SELECT_OK;
+    if (record->rpm != 0 && window_take(want->segment, want->slot, out->gate, record->rpm, 0,
+                                        want->now_ms, &retry_after_ms) != ERR_OK) {
+        result = SELECT_RATE;
+    } else if (!health_enter(want->segment, record->index, want->now_ms, &out->is_probe)) {
+        if (record->rpm != 0) {
+            window_give(want->segment, want->slot, out->gate, want->now_ms);
+        }
+        result = SELECT_BENCHED;
+    }
+    if (result != SELECT_OK) {
+        select_give(want->segment, want->slot, want->view, out);
+    }
+    return result;
+}
+
+/* Takes what the account itself limits: its slot, its minute, its turn to be probed. */
 static enum select_result
 take_account(const struct select_want *want, const struct catalog_account *account,
              struct select_choice *out)
@@ -129,23 +153,8 @@ take_account(const struct select_want *want, const struct catalog_account *accou
         ERR_OK) {
         return SELECT_FULL;
     }
-    uint64_t retry_after_ms = 0;
-    enum select_result result = SELECT_OK;
-    bool is_probe = false;
-    if (record->rpm != 0 && window_take(want->segment, want->slot, gate, record->rpm, 0,
-                                        want->now_ms, &retry_after_ms) != ERR_OK) {
-        result = SELECT_RATE;
-    } else if (!health_enter(want->segment, record->index, want->now_ms, &is_probe)) {
-        if (record->rpm != 0) {
-            window_give(want->segment, want->slot, gate, want->now_ms);
-        }
-        result = SELECT_BENCHED;
-    }
-    *out = (struct select_choice){ .account = account, .gate = gate, .is_probe = is_probe };
-    if (result != SELECT_OK) {
-        select_give(want->segment, want->slot, want->view, out);
-    }
-    return result;
+    *out = (struct select_choice){ .account = account, .gate = gate };
+    return select_enter(want, out);
 }
 
 /* The order in which reasons tell more; lower wins. */
@@ -263,11 +272,85 @@ take_only(const struct select_want *want, const struct catalog_group *group,
     return SELECT_OK;
 }
 
+/* Index of the account in the view, which is sorted by id; UINT32_MAX: gone. */
+static uint32_t
+index_of(const struct catalog_view *view, uint64_t id)
+{
+    uint32_t low = 0;
+    uint32_t high = view->account_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (view->accounts[middle].account.id < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < view->account_count && view->accounts[low].account.id == id ? low : UINT32_MAX;
+}
+
+static bool
+is_in_group(const struct catalog_account *account, uint32_t group)
+{
+    for (uint32_t i = 0; i < account->group_count; i++) {
+        if (account->groups[i] == group) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_slow(const struct select_want *want, const struct catalog_account *account)
+{
+    struct health_view health;
+    if (want->slow_ms == 0) {
+        return false;
+    }
+    health_read(want->segment, account->account.index, &health);
+    return health.first_byte_ms > want->slow_ms;
+}
+
+enum select_result
+select_bound(const struct select_want *want, bool is_queued, struct select_choice *out)
+{
+    CHECK(want->group < want->view->group_count);
+    uint32_t index = want->bound == 0 ? UINT32_MAX : index_of(want->view, want->bound);
+    if (index == UINT32_MAX) {
+        return SELECT_NONE;
+    }
+    const struct catalog_account *account = &want->view->accounts[index];
+    if (!is_in_group(account, want->group) || is_slow(want, account)) {
+        return SELECT_NONE;
+    }
+    enum select_result result = select_judge(want, account);
+    if (result == SELECT_OK && is_queued) {
+        return SELECT_NONE;
+    }
+    if (result == SELECT_OK) {
+        result = take_account(want, account, out);
+    }
+    if (result == SELECT_FULL) {
+        uint32_t gate = 0;
+        if (gate_find(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
+            return SELECT_NONE;
+        }
+        *out = (struct select_choice){ .account = account, .gate = gate };
+    }
+    if (result == SELECT_OK || result == SELECT_FULL) {
+        out->account_index = index;
+    }
+    return result;
+}
+
 enum select_result
 select_take(const struct select_want *want, struct select_choice *out)
 {
     CHECK(want->group < want->view->group_count);
     const struct catalog_group *group = &want->view->groups[want->group];
+    if (want->bound != 0 && select_bound(want, false, out) == SELECT_OK) {
+        return SELECT_OK;
+    }
     /* One process, one thread: as large as it may get, cleared as far as it is used. */
     static uint64_t refused[CANDIDATES_MAX / 64];
     memset(refused, 0, (group->account_count + 63) / 64 * sizeof refused[0]);
@@ -292,21 +375,39 @@ select_take(const struct select_want *want, struct select_choice *out)
     return reason == SELECT_BENCHED ? take_only(want, group, out) : reason;
 }
 
+/* The pools of all groups that the account serves; how many. */
+static uint32_t
+pools_of(const struct segment *segment, const struct catalog_view *view,
+         const struct catalog_account *account, uint32_t pools[GROUPS_PER_ACCOUNT_MAX])
+{
+    uint32_t count = 0;
+    CHECK(account->group_count <= GROUPS_PER_ACCOUNT_MAX);
+    for (uint32_t i = 0; i < account->group_count; i++) {
+        uint64_t group_id = view->groups[account->groups[i]].group.id;
+        if (gate_peek(segment, GATE_POOL, group_id, &pools[count]) == ERR_OK) {
+            count++;
+        }
+    }
+    return count;
+}
+
+void
+select_wake(struct segment *segment, const struct catalog_view *view,
+            const struct select_choice *choice)
+{
+    uint32_t pools[GROUPS_PER_ACCOUNT_MAX];
+    uint32_t limit = choice->account->account.concurrency;
+    if (limit == 0 || gate_held(segment, choice->gate) < limit) {
+        gate_wake(segment, pools, pools_of(segment, view, choice->account, pools));
+    }
+}
+
 void
 select_give(struct segment *segment, uint32_t slot, const struct catalog_view *view,
             const struct select_choice *choice)
 {
     uint32_t pools[GROUPS_PER_ACCOUNT_MAX];
-    uint32_t count = 0;
-    const struct catalog_account *account = choice->account;
-    CHECK(account->group_count <= GROUPS_PER_ACCOUNT_MAX);
-    for (uint32_t i = 0; i < account->group_count; i++) {
-        uint32_t gate = 0;
-        uint64_t group_id = view->groups[account->groups[i]].group.id;
-        if (gate_peek(segment, GATE_POOL, group_id, &gate) == ERR_OK) {
-            pools[count++] = gate;
-        }
-    }
+    uint32_t count = pools_of(segment, view, choice->account, pools);
     gate_give(segment, slot, choice->gate, pools, count);
 }
 

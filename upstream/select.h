@@ -6,6 +6,11 @@
  * priority number, then lowest load ((held + waiting) * 100 / limit), then least recently used with
  * weights. The best one whose gate can be taken is taken, all in one call: what comes back is held.
  *
+ * A session's request goes to the account that the session is bound to before all others, as long
+ * as that one can serve. When only its slots are in use, the request may wait for one of them at
+ * the account's own gate, where arrival counts as everywhere. Whoever leaves that gate, served or
+ * not, wakes the pools (select_wake): a waiter in a pool that came later could not overtake it.
+ *
  * Runs in: worker; admin (a dry run for `explain`). Writes only its own gate column and health's
  * hints. If the process dies after taking: the sweep clears the column.
  */
@@ -52,6 +57,8 @@ struct select_want {
     uint32_t tried_count;
     uint64_t now_ms;
     uint64_t arrived_ns; /* of the request, for the gates' order; 0 = overtake nobody */
+    uint64_t bound;      /* id of the account that the session is bound to; 0 = none */
+    uint32_t slow_ms;    /* a session leaves an account whose first byte takes longer; 0 = never */
 };
 
 struct select_choice {
@@ -67,6 +74,27 @@ struct select_choice {
  * this order of preference.
  */
 enum select_result select_take(const struct select_want *want, struct select_choice *out);
+
+/*
+ * The bound account and no other. OK: held, as above. FULL: it could serve but for its slots; *out
+ * names it, nothing is held, and the request may wait at out->gate. Otherwise it is no use now:
+ * gone, another group's, slow, or what select_judge says; *out is not set. With is_queued, others
+ * who came before wait for accounts of the group: a free slot is theirs, so nothing is taken
+ * (NONE).
+ */
+enum select_result
+select_bound(const struct select_want *want, bool is_queued, struct select_choice *out);
+
+/*
+ * The turn at the bound account's gate came: out->gate is held. OK: it is as if select_bound had
+ * taken it. Otherwise the account does not serve any more, and the slot was given back.
+ */
+enum select_result select_enter(const struct select_want *want, struct select_choice *out);
+
+/* A waiter of the account's own gate was served or has left: those in the pools of its groups who
+ * came later may have been refused because of it. */
+void select_wake(struct segment *segment, const struct catalog_view *view,
+                 const struct select_choice *choice);
 
 /* Gives the account's slot back and wakes who waits for it or for one of its groups. */
 void select_give(struct segment *segment, uint32_t slot, const struct catalog_view *view,

@@ -97,6 +97,16 @@ const struct setting upconf_rows[] = {
       .is_reloadable = true,
       .help = "How many other accounts are tried when one fails before the first byte of its "
               "answer." },
+    { .key = "slow_first_byte",
+      .type = SETTING_MS,
+      ROW(slow_first_byte_ms),
+      .min = 0,
+      .max = 3600000,
+      .standard = "0",
+      .unit = "time",
+      .is_reloadable = true,
+      .help = "A session leaves the account it is bound to when the first bytes of that account's "
+              "answers take longer than this on average; 0 = never." },
     { .key = "tls_version_max",
       .type = SETTING_CHOICE,
       ROW(tls_version_max),

@@ -176,6 +176,54 @@ step_framing(struct parser_chunked *chunked, enum chunk_phase phase, char c)
     return CHUNK_BROKEN;
 }
 
+static inline bool
+is_line_end(struct str bytes, size_t at)
+{
+    return bytes.len - at >= 2 && bytes.data[at] == '\r' && bytes.data[at + 1] == '\n';
+}
+
+/*
+ * The size line that nearly all senders write, when it lies whole at `at`: up to eight digits and
+ * CRLF, of a chunk that is not the last. Returns the offset behind it; `at`: it is another, or cut.
+ */
+static inline size_t
+plain_size_line(struct parser_chunked *chunked, struct str bytes, size_t at)
+{
+    uint64_t size = 0;
+    size_t digits = 0;
+    while (digits < 8 && at + digits < bytes.len) {
+        int digit = hex_digit(bytes.data[at + digits]);
+        if (digit < 0) {
+            break;
+        }
+        size = size << 4 | (uint64_t)digit;
+        digits++;
+    }
+    if (size == 0 || !is_line_end(bytes, at + digits)) {
+        return at;
+    }
+    chunked->state[LEFT] = size;
+    chunked->state[PHASE] = CHUNK_DATA;
+    return at + digits + 2;
+}
+
+/* The body's bytes at `at`, and the line end behind the chunk's last ones when it is there too. */
+static size_t
+take_data(struct parser_chunked *chunked, struct str bytes, size_t at, struct str *out_body)
+{
+    size_t room = bytes.len - at;
+    size_t run = chunked->state[LEFT] < room ? (size_t)chunked->state[LEFT] : room;
+    *out_body = str_make(bytes.data + at, run);
+    chunked->state[LEFT] -= run;
+    chunked->total_bytes += run;
+    if (chunked->state[LEFT] > 0) {
+        return at + run;
+    }
+    bool has_end = is_line_end(bytes, at + run);
+    chunked->state[PHASE] = has_end ? CHUNK_SIZE : CHUNK_DATA_CR;
+    return at + run + (has_end ? 2 : 0);
+}
+
 enum err
 chunk_feed(struct parser_chunked *chunked, struct str bytes, struct str *out_body, size_t *out_used)
 {
@@ -184,14 +232,15 @@ chunk_feed(struct parser_chunked *chunked, struct str bytes, struct str *out_bod
     size_t at = 0;
     while (at < bytes.len && !chunked->is_done) {
         enum chunk_phase phase = (enum chunk_phase)chunked->state[PHASE];
+        if (phase == CHUNK_SIZE) {
+            at = plain_size_line(chunked, bytes, at);
+            phase = (enum chunk_phase)chunked->state[PHASE];
+        }
         if (phase == CHUNK_DATA) {
-            size_t room = bytes.len - at;
-            size_t run = chunked->state[LEFT] < room ? (size_t)chunked->state[LEFT] : room;
-            *out_body = str_make(bytes.data + at, run);
-            chunked->state[LEFT] -= run;
-            chunked->total_bytes += run;
-            chunked->state[PHASE] = chunked->state[LEFT] == 0 ? CHUNK_DATA_CR : CHUNK_DATA;
-            *out_used = at + run;
+            if (at < bytes.len) {
+                at = take_data(chunked, bytes, at, out_body);
+            }
+            *out_used = at;
             return ERR_OK;
         }
         phase = step_framing(chunked, phase, bytes.data[at++]);

@@ -335,7 +335,7 @@ chat_event(struct usage_stream *stream, struct str name, struct str data)
     if (str_starts(data, STR("[DONE]"))) {
         return USAGE_EVENT_DONE | USAGE_EVENT_END;
     }
-    struct words look = words_look(DIALECT_BIT(DIALECT_CHAT), data);
+    struct words look = words_look_again(&stream->words, DIALECT_BIT(DIALECT_CHAT), data);
     uint32_t bits =
         is_media_end(name) ? (uint32_t)USAGE_EVENT_DONE | USAGE_EVENT_END : content(stream, &look);
     bits |= (look.seen & WORDS_FINISH) != 0 ? (uint32_t)USAGE_EVENT_DONE : 0;
@@ -392,7 +392,7 @@ responses_event(struct usage_stream *stream, struct str name, struct str data)
         name = is_read ? type_of(&outer) : name;
     }
     if (str_ends(name, STR(".delta"))) {
-        struct words look = words_look(DIALECT_BIT(DIALECT_RESPONSES), data);
+        struct words look = words_look_again(&stream->words, DIALECT_BIT(DIALECT_RESPONSES), data);
         return content(stream, &look);
     }
     uint32_t bits = responses_kind(name);
@@ -421,7 +421,7 @@ anthropic_event(struct usage_stream *stream, struct str name, struct str data)
         name = is_read ? type_of(&outer) : name;
     }
     if (str_equal(name, STR("content_block_delta"))) {
-        struct words look = words_look(DIALECT_BIT(DIALECT_ANTHROPIC), data);
+        struct words look = words_look_again(&stream->words, DIALECT_BIT(DIALECT_ANTHROPIC), data);
         return content(stream, &look);
     }
     if (str_equal(name, STR("message_stop"))) {
@@ -454,7 +454,7 @@ anthropic_event(struct usage_stream *stream, struct str name, struct str data)
 static uint32_t
 gemini_event(struct usage_stream *stream, struct str name, struct str data)
 {
-    struct words look = words_look(DIALECT_BIT(DIALECT_GEMINI), data);
+    struct words look = words_look_again(&stream->words, DIALECT_BIT(DIALECT_GEMINI), data);
     uint32_t bits = content(stream, &look);
     bits |= (look.seen & WORDS_FINISH) != 0 ? (uint32_t)USAGE_EVENT_DONE : 0;
     struct outer outer;

@@ -20,6 +20,7 @@
 
 #include "base/str.h"
 #include "proto/dialect.h"
+#include "proto/words.h"
 
 #define USAGE_TOKENS_MAX (1ULL << 40)
 #define USAGE_ID_BYTES 96u   /* a response id with its NUL */
@@ -90,6 +91,7 @@ struct usage_stream {
     uint64_t text_quarters; /* estimated quarter tokens of the text in them */
     struct usage_gemini gemini;
     char response_id[USAGE_ID_BYTES]; /* responses only; "" = not seen */
+    struct words_memory words;
 };
 
 void usage_stream_init(struct usage_stream *stream, enum dialect dialect);

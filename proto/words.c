@@ -158,12 +158,10 @@ look_behind(struct words *words, uint32_t dialects, const char *at, const char *
     return word == NULL ? at : note_word(words, word, at, end);
 }
 
-struct words
-words_look(uint32_t dialects, struct str data)
+/* Takes note of all words from `at` on, which is not within one. */
+static void
+walk(struct words *words, uint32_t dialects, const char *at, const char *end)
 {
-    struct words words = { 0, 0 };
-    const char *at = data.data;
-    const char *end = data.data + data.len;
 #if defined(__SSE2__)
     __m128i quote = _mm_set1_epi8('"');
     __m128i before_a = _mm_set1_epi8('a' - 1);
@@ -176,7 +174,7 @@ words_look(uint32_t dialects, struct str data)
         at += 16;
         while (mask != 0) {
             const char *letter = block + __builtin_ctz(mask) + 1;
-            const char *next = look_behind(&words, dialects, letter, end);
+            const char *next = look_behind(words, dialects, letter, end);
             if (next != letter) {
                 at = next; /* behind a value: the rest of the block is not looked at again */
                 break;
@@ -186,7 +184,76 @@ words_look(uint32_t dialects, struct str data)
     }
 #endif
     while (at < end && (at = memchr(at, '"', (size_t)(end - at))) != NULL) {
-        at = look_behind(&words, dialects, at + 1, end);
+        at = look_behind(words, dialects, at + 1, end);
+    }
+}
+
+struct words
+words_look(uint32_t dialects, struct str data)
+{
+    struct words words = { 0, 0 };
+    walk(&words, dialects, data.data, data.data + data.len);
+    return words;
+}
+
+/* --- the same event again --- */
+
+/* An event whose surroundings never come again costs two walks: after so many, never again. */
+#define MISSES_MAX 32u
+
+/* Remembers what stands around the first word that counts, when nothing counts behind it. */
+static void
+remember(struct words_memory *memory, uint32_t dialects, struct str data, const struct words *all)
+{
+    struct words words = { 0, 0 };
+    const char *at = data.data;
+    const char *end = data.data + data.len;
+    memory->misses++;
+    memory->before_bytes = 0;
+    while (at < end && (at = memchr(at, '"', (size_t)(end - at))) != NULL) {
+        const char *letter = ++at;
+        const struct word *word = at < end ? find_word(dialects, at, end) : NULL;
+        at = word == NULL ? at : note_word(&words, word, at, end);
+        if (words.seen == 0) {
+            continue;
+        }
+        size_t before = (size_t)(letter - data.data) + word->text.len;
+        size_t behind = (size_t)(end - at);
+        if (before <= WORDS_BEFORE_BYTES && behind <= WORDS_BEHIND_BYTES &&
+            words.seen == all->seen && words.text_quarters == all->text_quarters) {
+            memory->before_bytes = (uint16_t)before;
+            memory->behind_bytes = (uint16_t)behind;
+            memory->word = (uint8_t)(word - table);
+            memcpy(memory->before, data.data, before);
+            memcpy(memory->behind, at, behind);
+        }
+        return;
+    }
+}
+
+/*
+ * Why this is exact: a walk knows nothing but where it is. Whether a word that begins before the
+ * remembered one counts is decided by bytes up to the remembered one's quote, so the same bytes
+ * there lead to the same place; and from the value's end the same bytes find nothing again.
+ */
+struct words
+words_look_again(struct words_memory *memory, uint32_t dialects, struct str data)
+{
+    size_t before = memory->before_bytes;
+    if (before == 0 || data.len < before || memcmp(data.data, memory->before, before) != 0) {
+        struct words all = words_look(dialects, data);
+        if (all.seen == WORDS_CONTENT && memory->misses < MISSES_MAX) {
+            remember(memory, dialects, data, &all);
+        }
+        return all;
+    }
+    struct words words = { 0, 0 };
+    const struct word *word = &table[memory->word];
+    const char *end = data.data + data.len;
+    const char *at = note_word(&words, word, data.data + before - word->text.len, end);
+    if ((size_t)(end - at) != memory->behind_bytes ||
+        memcmp(at, memory->behind, memory->behind_bytes) != 0) {
+        walk(&words, dialects, at, end);
     }
     return words;
 }

@@ -114,6 +114,70 @@ Test(words, are_those_of_a_plain_walk)
     cr_assert_eq(found, WORDS_USAGE | WORDS_FINISH | WORDS_ERROR | WORDS_CONTENT);
 }
 
+/* One event after the other from the same pieces, with now and then another piece or a cut. */
+static void
+follow_stream(uint32_t mask, uint32_t *remembered)
+{
+    uint32_t picks[24];
+    uint32_t count = 1 + random_below(24);
+    for (uint32_t i = 0; i < count; i++) {
+        picks[i] = random_below(sizeof pieces / sizeof pieces[0]);
+    }
+    struct words_memory memory = { 0 };
+    for (uint32_t event = 0; event < 12; event++) {
+        char buffer[1024];
+        size_t len = 0;
+        if (random_below(3) > 0) {
+            picks[random_below(count)] = random_below(sizeof pieces / sizeof pieces[0]);
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            struct str piece = str_of(pieces[picks[i]]);
+            memcpy(buffer + len, piece.data, piece.len);
+            len += piece.len;
+        }
+        len -= random_below(4) == 0 ? random_below((uint32_t)len) : 0;
+        char *copy = malloc(len + 1);
+        memcpy(copy + 1, buffer, len);
+        struct str data = str_make(copy + 1, len);
+        struct words again = words_look_again(&memory, mask, data);
+        struct words plain = plain_look(mask, data);
+        cr_assert_eq(again.seen, plain.seen, "%.*s", STR_ARG(data));
+        cr_assert_eq(again.text_quarters, plain.text_quarters, "%.*s", STR_ARG(data));
+        *remembered += memory.before_bytes > 0 ? 1 : 0;
+        free(copy);
+    }
+}
+
+Test(words, of_a_stream_are_those_of_its_events)
+{
+    static const uint32_t masks[] = { CHAT, RESPONSES, ANTHROPIC, GEMINI, DIALECT_MASK_ALL };
+    uint32_t remembered = 0;
+    for (uint32_t i = 0; i < 20000; i++) {
+        follow_stream(masks[i % 5], &remembered);
+    }
+    cr_assert_gt(remembered, 20000);
+}
+
+Test(words, long_surroundings_are_not_remembered)
+{
+    char text[1024];
+    struct words_memory memory = { 0 };
+    for (size_t before = 0; before < 400; before++) {
+        memset(text, ' ', before);
+        size_t len = before;
+        memcpy(text + len, "\"content\":\"hello\"", 17);
+        len += 17;
+        size_t behind = before % 90;
+        memset(text + len, '}', behind);
+        memory.misses = 0;
+        struct words words = words_look_again(&memory, CHAT, str_make(text, len + behind));
+        cr_assert_eq(words.seen, WORDS_CONTENT);
+        cr_assert_eq(words.text_quarters, 5);
+        cr_assert_eq(memory.before_bytes > 0,
+                     before + 9 <= WORDS_BEFORE_BYTES && behind <= WORDS_BEHIND_BYTES);
+    }
+}
+
 Test(words, every_row_is_found_by_its_letter)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {

@@ -7,36 +7,14 @@
 
 #include "tests/crash/crash.h"
 
-#define BACK_MS 10000u /* a new process, generous: sanitizers on a busy machine */
-#define REST_MS 20000u
-
-static void
-begin(const char *name)
-{
-    crash_begin(name);
-    crashload_begin(CRASH_CONNS);
-    crashbook_begin();
-    crashload_run(1200);
-}
-
-static void
-end(void)
-{
-    PLAY_CHECK(crashload_finish(60000), "requests do not end: %s", crashload_text());
-    crashbook_check_idle(REST_MS);
-    crashbook_check(0);
-    crashload_end();
-    PLAY_CHECK(crashload_count(CRASH_WHOLE) > 200, "too little load: %s", crashload_text());
-    PLAY_CHECK(crashproc_log_count("last_words=") == 0, "somebody died of a failed check");
-}
-
 static void
 kill_one(enum crash_kind kind)
 {
     pid_t old = crashproc_find(kind);
     PLAY_CHECK(crashproc_kill(kind), "%s is not there", crashproc_title(kind));
-    PLAY_CHECK(crashproc_wait(kind, old, BACK_MS), "%s is not replaced", crashproc_title(kind));
-    crashbook_check_live(BACK_MS);
+    PLAY_CHECK(crashproc_wait(kind, old, CRASH_BACK_MS), "%s is not replaced",
+               crashproc_title(kind));
+    crashbook_check_live(CRASH_BACK_MS);
 }
 
 /* At rest now and then: a slot that leaked hides in a system that is never idle. */
@@ -44,45 +22,45 @@ static void
 rest(void)
 {
     PLAY_CHECK(crashload_finish(60000), "requests do not end: %s", crashload_text());
-    crashbook_check_idle(REST_MS);
+    crashbook_check_idle(CRASH_REST_MS);
     crashload_allow(true);
 }
 
 static void
 workers_one_by_one(void)
 {
-    begin("workers");
+    crash_start_load("workers");
     crashload_set_leaving(4);
-    for (unsigned i = 0; i < crash_size(10, 200); i++) {
+    for (unsigned i = 0; i < crash_size(8, 250); i++) {
         kill_one(crash_random(2) == 0 ? CRASH_WORKER_0 : CRASH_WORKER_1);
         crashload_run(300 + crash_random(800));
         if (i % 5 == 4) {
             rest();
         }
     }
-    end();
+    crash_end_load(0);
 }
 
 static void
 recorder_and_keeper(void)
 {
-    begin("recorder");
-    for (unsigned i = 0; i < crash_size(8, 200); i++) {
+    crash_start_load("recorder");
+    for (unsigned i = 0; i < crash_size(6, 200); i++) {
         kill_one(crash_random(3) == 0 ? CRASH_KEEPER : CRASH_RECORDER);
         crashload_run(300 + crash_random(800));
     }
     PLAY_CHECK(crashload_count(CRASH_ERROR) + crashload_count(CRASH_CUT) == 0,
                "clients noticed: %s", crashload_text());
-    end();
+    crash_end_load(0);
 }
 
 /* Two processes die together: a worker while the recorder that would sweep it dies too. */
 static void
 everybody_at_random(void)
 {
-    begin("everybody");
+    crash_start_load("everybody");
     crashload_set_leaving(4);
-    for (unsigned i = 0; i < crash_size(8, 300); i++) {
+    for (unsigned i = 0; i < crash_size(6, 350); i++) {
         enum crash_kind first = crash_random(CRASH_KINDS);
         enum crash_kind second = crash_random(CRASH_KINDS);
         pid_t old = crashproc_find(first);
@@ -91,48 +69,50 @@ everybody_at_random(void)
         if (second != first) {
             kill_one(second);
         }
-        PLAY_CHECK(crashproc_wait(first, old, BACK_MS), "%s is not replaced",
+        PLAY_CHECK(crashproc_wait(first, old, CRASH_BACK_MS), "%s is not replaced",
                    crashproc_title(first));
         crashload_run(300 + crash_random(600));
         if (i % 10 == 9) {
             rest();
         }
     }
-    end();
+    crash_end_load(0);
 }
 
 static void
 all_workers_at_once(void)
 {
-    begin("all");
-    for (unsigned i = 0; i < crash_size(5, 150); i++) {
+    crash_start_load("all");
+    for (unsigned i = 0; i < crash_size(4, 200); i++) {
         pid_t first = crashproc_find(CRASH_WORKER_0);
         pid_t second = crashproc_find(CRASH_WORKER_1);
         PLAY_NEED(first != 0 && second != 0, "a worker is missing");
         kill(first, SIGKILL);
         kill(second, SIGKILL);
         crashload_excuse(NULL);
-        PLAY_CHECK(crashproc_wait(CRASH_WORKER_0, first, BACK_MS), "worker 0 is not replaced");
-        PLAY_CHECK(crashproc_wait(CRASH_WORKER_1, second, BACK_MS), "worker 1 is not replaced");
-        crashbook_check_live(BACK_MS);
+        PLAY_CHECK(crashproc_wait(CRASH_WORKER_0, first, CRASH_BACK_MS),
+                   "worker 0 is not replaced");
+        PLAY_CHECK(crashproc_wait(CRASH_WORKER_1, second, CRASH_BACK_MS),
+                   "worker 1 is not replaced");
+        crashbook_check_live(CRASH_BACK_MS);
         crashload_run(700 + crash_random(600));
     }
-    end();
+    crash_end_load(0);
 }
 
 /* A worker that dies again and again, faster than it is replaced at once. */
 static void
 one_worker_over_and_over(void)
 {
-    begin("over");
-    for (unsigned i = 0; i < crash_size(6, 30); i++) {
+    crash_start_load("over");
+    for (unsigned i = 0; i < crash_size(4, 30); i++) {
         (void)crashproc_kill(CRASH_WORKER_0);
         crashload_run(crash_random(300));
     }
     PLAY_CHECK(crashproc_wait(CRASH_WORKER_0, 0, 20000), "worker 0 is not replaced");
-    crashbook_check_live(BACK_MS);
+    crashbook_check_live(CRASH_BACK_MS);
     crashload_run(500);
-    end();
+    crash_end_load(0);
 }
 
 static const struct play_test tests[] = {

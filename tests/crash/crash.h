@@ -78,6 +78,9 @@ void crashload_end(void);
 void crashload_allow(bool is_allowed);
 /* What happens from now on to connections with these local ports is our doing; NULL = to all. */
 void crashload_excuse(const bool ports[65536]);
+/* Processes will die by themselves: any request from now on may be cut, but none may fail
+ * otherwise. */
+void crashload_excuse_cuts(void);
 /* Percent of the requests whose clients leave in the middle. */
 void crashload_set_leaving(uint32_t percent);
 uint32_t crashload_running(void);
@@ -88,6 +91,12 @@ uint32_t crashload_count(enum crash_outcome outcome);
 char *crashload_text(void);
 
 /* --- books --- */
+
+/* The usual beginning and end of a test: a running load; everything at rest, all books checked. */
+void crash_start_load(const char *name);
+void crash_end_load(uint32_t missed_max);
+#define CRASH_BACK_MS 15000u /* a new process, generous: sanitizers on a busy machine */
+#define CRASH_REST_MS 30000u
 
 /* Before the first request of a test: what is in the ledger already does not count. */
 void crashbook_begin(void);

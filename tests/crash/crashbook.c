@@ -361,3 +361,25 @@ crashbook_check(uint32_t missed_max)
     fprintf(stderr, "note %s; %llu in the ledger, %u of them as worker_died\n", crashload_text(),
             (unsigned long long)seen.requests, died);
 }
+
+/* --- a test's frame --- */
+
+void
+crash_start_load(const char *name)
+{
+    crash_begin(name);
+    crashload_begin(CRASH_CONNS);
+    crashbook_begin();
+    crashload_run(1000);
+}
+
+void
+crash_end_load(uint32_t missed_max)
+{
+    PLAY_CHECK(crashload_finish(90000), "requests do not end: %s", crashload_text());
+    crashbook_check_idle(CRASH_REST_MS);
+    crashbook_check(missed_max);
+    crashload_end();
+    PLAY_CHECK(crashload_count(CRASH_WHOLE) > 100, "too little load: %s", crashload_text());
+    PLAY_CHECK(crashproc_log_count("last_words=") == 0, "somebody died of a failed check");
+}

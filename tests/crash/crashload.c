@@ -26,6 +26,7 @@
 #define ID_TEXT "chatcmpl-"
 #define ID_DIGITS 16u
 #define KINDS 4u
+#define COMPLAINTS 12u
 
 /* Seven of ten are no streams. */
 struct kind {
@@ -68,6 +69,7 @@ static uint32_t running;
 static uint32_t outcomes[CRASH_MISSED + 1];
 static uint32_t leaving;
 static bool is_allowed;
+static bool is_all_excused;
 
 static size_t
 write_request(uint32_t number, uint32_t kind, char *out)
@@ -164,6 +166,7 @@ crashload_begin(uint32_t conns)
     running = 0;
     leaving = 0;
     is_allowed = true;
+    is_all_excused = false;
     uint64_t now = play_now_ms();
     for (uint32_t i = 0; i < conns; i++) {
         clients[i].fd = -1;
@@ -217,6 +220,12 @@ crashload_set_leaving(uint32_t percent)
 }
 
 void
+crashload_excuse_cuts(void)
+{
+    is_all_excused = true;
+}
+
+void
 crashload_excuse(const bool ports[65536])
 {
     for (uint32_t i = 0; i < client_count; i++) {
@@ -254,10 +263,10 @@ end_request(struct client *c, enum crash_outcome outcome)
 
 /* Notes what only our kills may explain; a few of them are enough to say what is wrong. */
 static void
-complain(const struct client *c, const char *what)
+complain(const struct client *c, const char *what, bool is_excused)
 {
     static uint32_t said;
-    if (!requests[c->number].is_excused && said++ < 12) {
+    if (!is_excused && said++ < COMPLAINTS) {
         PLAY_CHECK(false, "request %u (%s) %s: %.*s", c->number, requests[c->number].id, what,
                    c->len > 300 ? 300 : (int)c->len, c->body);
     }
@@ -269,7 +278,7 @@ on_whole(struct client *c)
     struct crash_request *r = &requests[c->number];
     c->body[c->len] = '\0';
     if (r->status != 200) {
-        complain(c, play_text("got status %u", r->status));
+        complain(c, play_text("got status %u", r->status), r->is_excused && !is_all_excused);
         end_request(c, CRASH_ERROR);
         return;
     }
@@ -291,7 +300,7 @@ on_lost(struct client *c)
         end_request(c, CRASH_MISSED);
         return;
     }
-    complain(c, "was cut");
+    complain(c, "was cut", requests[c->number].is_excused);
     end_request(c, CRASH_CUT);
 }
 
@@ -451,7 +460,8 @@ start_request(struct client *c, uint64_t now)
     c->next_ms = now;
     c->leave_ms = crash_random(100) < leaving ? now + 1 + crash_random(150) : 0;
     running++;
-    requests[c->number] = (struct crash_request){ .kind = kind, .is_excused = c->is_excused };
+    requests[c->number] =
+        (struct crash_request){ .kind = kind, .is_excused = c->is_excused || is_all_excused };
     char text[REQUEST_BYTES];
     size_t n = write_request(c->number, kind, text);
     if (send(c->fd, text, n, MSG_NOSIGNAL) != (ssize_t)n) {
@@ -472,8 +482,7 @@ turn(struct client *c, uint64_t now)
         hang_up(c);
         end_request(c, CRASH_LEFT);
     } else if (now - c->next_ms > STUCK_MS) {
-        requests[c->number].is_excused = false;
-        complain(c, "gets no answer");
+        complain(c, "gets no answer", false);
         hang_up(c);
         end_request(c, CRASH_CUT);
     }

@@ -16,9 +16,6 @@
 
 /* X(name, text as status shows it) */
 #define COUNTER_ROWS(X)                                             \
-    X(CONNS_ACCEPTED, "connections accepted")                       \
-    X(CONNS_REFUSED, "connections refused by a limit")              \
-    X(CONNS_CLOSED, "connections closed")                           \
     X(REQUESTS, "requests")                                         \
     X(STREAMS, "requests with a streamed answer")                   \
     X(ANSWERED_2XX, "answered 2xx")                                 \
@@ -38,11 +35,8 @@
     X(QUEUED, "requests that waited for a slot")                    \
     X(BYTES_IN, "bytes from clients")                               \
     X(BYTES_OUT, "bytes to clients")                                \
-    X(UPSTREAM_BYTES_IN, "bytes from providers")                    \
-    X(UPSTREAM_BYTES_OUT, "bytes to providers")                     \
     X(UPSTREAM_ATTEMPTS, "attempts at a provider")                  \
     X(UPSTREAM_FAILURES, "attempts that failed")                    \
-    X(RETRIES, "retries on the same account")                       \
     X(SWITCHES, "switches to another account")                      \
     X(POOL_HITS, "upstream connections used again")                 \
     X(POOL_MISSES, "upstream connections made")                     \
@@ -56,7 +50,6 @@
     X(TOKENS_IN, "input tokens")                                    \
     X(TOKENS_OUT, "output tokens")                                  \
     X(USAGE_MISSING, "answers without usage")                       \
-    X(KEYS_LOOKED_UP, "keys looked up in the store")                \
     X(NAMES_RESOLVED, "names resolved")                             \
     X(NAMES_FAILED, "names that did not resolve")                   \
     X(PROBES, "account probes and tests")                           \

@@ -63,6 +63,7 @@ make_root() {
 # The first command serves, and its own curl line (without curl: by bash) gets an answer.
 try_run() {
     local suite=$1 log=$dir/$1.run.log pid key tries=0 answer
+    : >"$log"
     inside 900 "cd /root/sub2api && exec make run" >"$log" 2>&1 &
     pid=$!
     until key=$(sed -n 's/^ *gateway key *\([^ ]*\)$/\1/p' "$log") && [ -n "$key" ] &&

@@ -22,8 +22,9 @@ answer(struct relay *relay, struct str body)
 static void
 ready(struct relay *relay)
 {
-    const char *why =
-        relay->worker->is_draining ? "draining" : version_why_not_ready(relay->worker->segment);
+    const char *why = worker_is_stopping(relay->worker)
+                          ? "draining"
+                          : version_why_not_ready(relay->worker->segment);
     if (why == NULL) {
         answer(relay, STR("{\"status\":\"ready\"}"));
         return;

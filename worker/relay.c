@@ -388,7 +388,7 @@ relay_on_head(struct server_request *request)
         local_keyed(relay, key);
         return;
     }
-    if (worker->is_draining) {
+    if (worker_is_stopping(worker)) {
         counter_add(worker->segment, worker->slot, COUNTER_REFUSED_OVERLOADED, 1);
         relay_refuse(relay, &(struct reply){ .status = 503,
                                              .code = "draining",

@@ -45,6 +45,14 @@ worker_view(struct worker *worker, struct catalog_view **out)
 
 /* --- leaving --- */
 
+bool
+worker_is_stopping(const struct worker *worker)
+{
+    return worker->is_draining &&
+           (version_is_draining(worker->segment) ||
+            version_generation(worker->segment) == worker->heritage->generation);
+}
+
 static void
 maybe_stop(struct worker *worker)
 {

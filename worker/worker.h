@@ -55,4 +55,8 @@ int worker_main(const struct heritage *heritage);
  * when there is one). */
 MUST_CHECK enum err worker_view(struct worker *worker, struct catalog_view **out);
 
+/* True when the whole service ends: it was told to, or it lost its master. A worker that only makes
+ * room for the next generation still serves what comes on kept connections: nobody else can. */
+bool worker_is_stopping(const struct worker *worker);
+
 #endif

@@ -434,11 +434,22 @@ open_client(struct client *c)
     c->port = ntohs(at.sin_port);
 }
 
+/* As any client would look before it sends on a kept connection. */
+static bool
+is_closed_by_peer(const struct client *c)
+{
+    char byte;
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void
 start_request(struct client *c, uint64_t now)
 {
     if (started == CRASH_REQUESTS_MAX) {
         return;
+    }
+    if (c->fd >= 0 && is_closed_by_peer(c)) {
+        hang_up(c);
     }
     bool was_open = c->fd >= 0;
     if (!was_open) {

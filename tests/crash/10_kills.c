@@ -31,7 +31,7 @@ workers_one_by_one(void)
 {
     crash_start_load("workers");
     crashload_set_leaving(4);
-    for (unsigned i = 0; i < crash_size(8, 250); i++) {
+    for (unsigned i = 0; i < crash_size(7, 250); i++) {
         kill_one(crash_random(2) == 0 ? CRASH_WORKER_0 : CRASH_WORKER_1);
         crashload_run(300 + crash_random(800));
         if (i % 5 == 4) {
@@ -45,7 +45,7 @@ static void
 recorder_and_keeper(void)
 {
     crash_start_load("recorder");
-    for (unsigned i = 0; i < crash_size(6, 200); i++) {
+    for (unsigned i = 0; i < crash_size(5, 200); i++) {
         kill_one(crash_random(3) == 0 ? CRASH_KEEPER : CRASH_RECORDER);
         crashload_run(300 + crash_random(800));
     }
@@ -60,7 +60,7 @@ everybody_at_random(void)
 {
     crash_start_load("everybody");
     crashload_set_leaving(4);
-    for (unsigned i = 0; i < crash_size(6, 350); i++) {
+    for (unsigned i = 0; i < crash_size(5, 350); i++) {
         enum crash_kind first = crash_random(CRASH_KINDS);
         enum crash_kind second = crash_random(CRASH_KINDS);
         pid_t old = crashproc_find(first);
@@ -83,7 +83,7 @@ static void
 all_workers_at_once(void)
 {
     crash_start_load("all");
-    for (unsigned i = 0; i < crash_size(4, 200); i++) {
+    for (unsigned i = 0; i < crash_size(3, 200); i++) {
         pid_t first = crashproc_find(CRASH_WORKER_0);
         pid_t second = crashproc_find(CRASH_WORKER_1);
         PLAY_NEED(first != 0 && second != 0, "a worker is missing");

@@ -178,7 +178,7 @@ run_points(const char *name, const struct point *points, size_t count)
             drawn[used++] = *point;
         }
     }
-    run_together(drawn, used, 6000);
+    run_together(drawn, used, 5000);
 }
 
 static void

@@ -272,6 +272,20 @@ health_failure(struct segment *segment, uint32_t slot, uint32_t index, enum heal
 }
 
 void
+health_rest(struct segment *segment, uint32_t index, uint64_t rest_ms, uint64_t now_ms)
+{
+    struct health *health = row(segment, index);
+    uint64_t ms = rest_ms > HEALTH_RETRY_AFTER_MS_MAX ? HEALTH_RETRY_AFTER_MS_MAX : rest_ms;
+    uint64_t old = atomic_load(&health->word);
+    struct judgement next = { HEALTH_COOLING, HEALTH_REASON_RATE_LIMITED, 0, now_ms + ms };
+    for (uint32_t i = 0; i < HEALTH_TRIES && unpack(old).state == HEALTH_OK; i++) {
+        if (swap(health, &old, next, now_ms)) {
+            return;
+        }
+    }
+}
+
+void
 health_disable(struct segment *segment, uint32_t slot, uint32_t index, enum health_reason reason,
                uint32_t status, struct str excerpt, uint64_t now_ms)
 {

@@ -56,8 +56,7 @@ enum health_reason {
 };
 #define HEALTH_REASONS 13u
 
-#define HEALTH_RETRY_AFTER_MS_MAX \
-    3600000u /* a provider that says more is asked again after an hour */
+#define HEALTH_RETRY_AFTER_MS_MAX 86400000u /* whatever a provider says: a day */
 #define HEALTH_PROBE_MS                                                      \
     130000u /* a probe's claim: longer than a request may wait for an answer \
              */
@@ -99,6 +98,12 @@ health_success(struct segment *segment, uint32_t index, uint64_t now_ms, uint32_
 void
 health_failure(struct segment *segment, uint32_t slot, uint32_t index, enum health_reason reason,
                uint64_t retry_after_ms, uint32_t status, struct str excerpt, uint64_t now_ms);
+
+/*
+ * A success that used up the last of a limit: an account in use rests for this time, without a
+ * failure being counted. One that is benched already stays as it is.
+ */
+void health_rest(struct segment *segment, uint32_t index, uint64_t rest_ms, uint64_t now_ms);
 
 /* Until health_reset(). */
 void

@@ -194,3 +194,28 @@ Test(health, lets_one_probe_in_when_processes_race)
     }
     cr_expect(probes == 1, "%d", probes);
 }
+
+Test(health, a_success_that_used_up_the_last_rests_the_account)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    struct health_view view;
+    health_success(segment, 1, 1000, 10);
+    health_rest(segment, 1, 2000, 1000);
+    health_read(segment, 1, &view);
+    cr_expect(view.state == HEALTH_COOLING && view.until_ms == 3000 && view.streak == 0);
+    cr_expect(view.reason == HEALTH_REASON_RATE_LIMITED && view.failure_ppm == 0);
+    health_success(segment, 1, 1500, 10);
+    cr_expect(!health_ok(segment, 1, 1500), "answers under way do not lift it");
+    health_rest(segment, 1, 90000, 1500);
+    cr_expect(health_ok(segment, 1, 3000), "nor is it longer for being said twice");
+    health_reset(segment, 1, 3000);
+    fail(segment, HEALTH_REASON_RATE_LIMITED, 5000, 3000);
+    health_rest(segment, 1, 1, 3000);
+    health_read(segment, 1, &view);
+    cr_expect(view.until_ms == 8000, "a bench stays as it is");
+    health_reset(segment, 1, 9000);
+    health_rest(segment, 1, UINT64_MAX / 2, 9000);
+    health_read(segment, 1, &view);
+    cr_expect(view.until_ms == 9000 + HEALTH_RETRY_AFTER_MS_MAX);
+}

@@ -218,8 +218,9 @@ put_account(struct jsonw *w, struct run *run, const struct select_want *want,
     health_read(want->segment, account->index, &health);
     select_weigh(want, entry, &rank);
     bool is_ours = health.account_id == account->id;
-    uint64_t cooling_ms =
-        is_ours && health.until_ms > run->now_ms ? health.until_ms - run->now_ms : 0;
+    uint64_t cooling_ms = is_ours && health.state == HEALTH_COOLING && health.until_ms > run->now_ms
+                              ? health.until_ms - run->now_ms
+                              : 0;
     struct str sent = match_mapped(account->model_map, want->model);
     jsonw_object(w);
     jsonw_put_text(w, "account", account->name);

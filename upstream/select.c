@@ -10,6 +10,8 @@
 
 /* Candidates that are weighed; the accounts of a group beyond it are not looked at. */
 #define CANDIDATES_MAX ACCOUNTS_MAX
+/* How long the one request that tries a benched account may take, in a client's eyes. */
+#define PROBE_WAIT_MS 2000u
 
 bool
 select_is_better(const struct select_rank *a, const struct select_rank *b)
@@ -400,6 +402,49 @@ select_wake(struct segment *segment, const struct catalog_view *view,
     if (limit == 0 || gate_held(segment, choice->gate) < limit) {
         gate_wake(segment, pools, pools_of(segment, view, choice->account, pools));
     }
+}
+
+/* When this account can be had, if benched or out of its minute; UINT64_MAX: never, 0: now. */
+static uint64_t
+wait_of(const struct select_want *want, const struct catalog_account *account)
+{
+    struct health_view health;
+    switch (select_judge(want, account)) {
+    case SELECT_BENCHED:
+        health_read(want->segment, account->account.index, &health);
+        if (health.state == HEALTH_PROBING) {
+            return PROBE_WAIT_MS;
+        }
+        return health.until_ms > want->now_ms ? health.until_ms - want->now_ms : 0;
+    case SELECT_RATE:
+        return WINDOW_MS - want->now_ms % WINDOW_MS;
+    case SELECT_OK:
+    case SELECT_FULL:
+        return 0;
+    case SELECT_DISABLED:
+    case SELECT_BROKEN:
+    case SELECT_DIALECT:
+    case SELECT_MODEL:
+    case SELECT_TRIED:
+    case SELECT_NONE:
+        return UINT64_MAX;
+    }
+    return UINT64_MAX;
+}
+
+uint64_t
+select_wait_ms(const struct select_want *want)
+{
+    CHECK(want->group < want->view->group_count);
+    const struct catalog_group *group = &want->view->groups[want->group];
+    struct select_want fresh = *want;
+    fresh.tried_count = 0;
+    uint64_t soonest_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < group->account_count && soonest_ms > 0; i++) {
+        uint64_t ms = wait_of(&fresh, &want->view->accounts[group->accounts[i]]);
+        soonest_ms = ms < soonest_ms ? ms : soonest_ms;
+    }
+    return soonest_ms == UINT64_MAX ? 0 : soonest_ms;
 }
 
 void

@@ -104,6 +104,12 @@ void select_give(struct segment *segment, uint32_t slot, const struct catalog_vi
 enum select_result
 select_judge(const struct select_want *want, const struct catalog_account *account);
 
+/*
+ * Milliseconds until the first of the group's accounts that could serve comes out of its bench or
+ * its minute; the accounts that this request tried count too. 0: one can be had now, or none ever.
+ */
+uint64_t select_wait_ms(const struct select_want *want);
+
 /* Less is better, field by field. */
 struct select_rank {
     uint32_t priority;

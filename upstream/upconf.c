@@ -1,6 +1,7 @@
 #include "upstream/upconf.h"
 
 #include "base/limits.h"
+#include "shm/health.h"
 
 #define ROW(field) \
     .offset = offsetof(struct upconf, field), .size = sizeof(((struct upconf *)0)->field)
@@ -107,6 +108,16 @@ const struct setting upconf_rows[] = {
       .is_reloadable = true,
       .help = "A session leaves the account it is bound to when the first bytes of that account's "
               "answers take longer than this on average; 0 = never." },
+    { .key = "bench_max",
+      .type = SETTING_MS,
+      ROW(bench_ms_max),
+      .min = 1000,
+      .max = HEALTH_RETRY_AFTER_MS_MAX,
+      .standard = "1h",
+      .unit = "time",
+      .is_reloadable = true,
+      .help = "Longest time that an account rests because its provider said so (retry-after and "
+              "the like); after that it is asked again, whatever was said." },
     { .key = "tls_version_max",
       .type = SETTING_CHOICE,
       ROW(tls_version_max),

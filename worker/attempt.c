@@ -3,22 +3,23 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "base/num.h"
 #include "proto/error.h"
 #include "proto/splice.h"
 #include "shm/counter.h"
 #include "shm/health.h"
 #include "shm/heritage.h"
 #include "store/match.h"
+#include "upstream/hint.h"
 #include "upstream/reach.h"
 #include "upstream/request.h"
 #include "worker/admit.h"
 #include "worker/relay.h"
 #include "worker/workerconf.h"
 
-/* A provider's retry-after beyond a week is nonsense. */
-#define RETRY_AFTER_S_MAX (7u * 24 * 3600)
+/* A limit that a success used up fills again all the time: then it is better to ask. */
+#define REST_MS_MAX 60000u
 
 /* --- choosing --- */
 
@@ -51,6 +52,24 @@ on_try(struct gate_waiter *waiter)
     return result == SELECT_FULL ? GATE_TURN_FULL : GATE_TURN_PASS;
 }
 
+/* Whole seconds, as clients are told; a part of one is one. */
+static uint32_t
+seconds_of(uint64_t ms)
+{
+    return (uint32_t)((ms + 999) / 1000);
+}
+
+/* When it is worth asking us again: the first account that will be there, in seconds. */
+static void
+note_wait(struct relay *relay)
+{
+    struct select_want want = want_of(relay);
+    uint64_t wait_ms = select_wait_ms(&want);
+    if (wait_ms > 0) {
+        relay->retry_after_s = seconds_of(wait_ms);
+    }
+}
+
 /* The last failure, as the client hears it. */
 static void
 refuse_exhausted(struct relay *relay)
@@ -60,6 +79,9 @@ refuse_exhausted(struct relay *relay)
     struct error_found found = { .message = "" };
     if (stream->is_error) {
         error_read(relay->row->dialect, stream->status, buf_str(&stream->tail), &found);
+    }
+    if (failure->status == 429 || failure->status == 503) {
+        note_wait(relay);
     }
     bool is_shaped = found.type[0] != '\0' || found.code[0] != '\0';
     if (failure->status == 429 && stream->is_error && is_shaped && !stream->is_begun &&
@@ -85,7 +107,10 @@ refuse_selection(struct relay *relay, enum select_result result)
 {
     struct arena *arena = &relay->request->arena;
     struct worker *worker = relay->worker;
-    struct reply reply = { .status = 503, .code = "no_channel_available", .retry_after_s = 5 };
+    note_wait(relay);
+    struct reply reply = { .status = 503,
+                           .code = "no_channel_available",
+                           .retry_after_s = relay->retry_after_s > 0 ? relay->retry_after_s : 5 };
     if (result == SELECT_MODEL || result == SELECT_DIALECT) {
         reply = (struct reply){ .status = 404, .code = "model_not_found", .param = "model" };
         reply.message = arena_printf(arena,
@@ -317,15 +342,31 @@ go_on(struct relay *relay)
 
 /* --- what the exchange tells --- */
 
+/* When the provider can be asked again, in seconds; 0 = it does not say. */
 static uint32_t
-retry_after_of(const struct parser_head *head)
+retry_after_of(const struct relay *relay, const struct parser_head *head)
 {
-    uint64_t seconds = 0;
-    struct str value = header_find(&head->headers, STR("retry-after"));
-    if (num_u64(value, &seconds) != ERR_OK || seconds > RETRY_AFTER_S_MAX) {
+    if (head->status < 300) {
         return 0;
     }
-    return (uint32_t)seconds;
+    uint64_t max_ms = relay->worker->reach->conf->bench_ms_max;
+    return seconds_of(hint_refused_ms(&head->headers, clock_wall_ms(), max_ms));
+}
+
+/* The answer is good, and was the last that the account's limit allowed. */
+static void
+note_used_up(struct relay *relay, const struct parser_head *head)
+{
+    struct worker *worker = relay->worker;
+    if (head->status >= 300 || !relay->has_choice) {
+        return;
+    }
+    uint64_t rest_ms = hint_used_up_ms(&head->headers, clock_wall_ms(), REST_MS_MAX);
+    uint64_t max_ms = worker->reach->conf->bench_ms_max;
+    if (rest_ms > 0) {
+        health_rest(worker->segment, relay->choice.account->account.index,
+                    rest_ms > max_ms ? max_ms : rest_ms, loop_now_ms(worker->loop));
+    }
 }
 
 static struct relay *
@@ -338,9 +379,10 @@ static void
 on_head(struct exchange *exchange, const struct parser_head *head)
 {
     struct relay *relay = relay_of(exchange);
-    relay->retry_after_s = retry_after_of(head);
+    relay->retry_after_s = retry_after_of(relay, head);
     relay_set_state(relay, RELAY_STREAM);
     stream_head(relay, head);
+    note_used_up(relay, head); /* behind stream_head, which calls the account healthy */
 }
 
 static void
@@ -374,7 +416,9 @@ judge_error(struct relay *relay)
     size_t length = error_clean(str_of(found.message), cleaned, sizeof cleaned);
     if (decision.verdict == RETRY_SWITCH) {
         if (relay->retry_after_s == 0) {
-            relay->retry_after_s = (found.retry_after_ms + 999) / 1000;
+            uint32_t max_ms = relay->worker->reach->conf->bench_ms_max;
+            relay->retry_after_s =
+                seconds_of(found.retry_after_ms > max_ms ? max_ms : found.retry_after_ms);
         }
         note_failure(relay, &decision, EXCHANGE_DONE, str_make(cleaned, length));
         go_on(relay);

@@ -140,7 +140,9 @@ join_fields(struct relay *relay, const struct parser_head *head, struct str more
     size_t at = 0;
     for (uint32_t i = 0; i < head->headers.count; i++) {
         const struct header *header = &head->headers.items[i];
-        if (!field_passes(header->name)) {
+        /* An error's is ours to write: in whole seconds, within the operator's maximum. */
+        if (!field_passes(header->name) ||
+            (relay->stream.is_error && str_equal_nocase(header->name, STR("retry-after")))) {
             continue;
         }
         memcpy(text + at, header->name.data, header->name.len);
@@ -564,5 +566,10 @@ stream_pass_error(struct relay *relay)
     stream->is_begun = true;
     relay->status = stream->status;
     relay->request = NULL;
-    server_answer(request, stream->status, stream->error_fields, buf_str(&stream->tail));
+    struct str fields = stream->error_fields;
+    if (relay->retry_after_s > 0) {
+        fields = arena_printf(&request->arena, "%.*sretry-after: %u\r\n", STR_ARG(fields),
+                              relay->retry_after_s);
+    }
+    server_answer(request, stream->status, fields, buf_str(&stream->tail));
 }

@@ -140,10 +140,37 @@ selection_is_explained(void)
     PLAY_CHECK(play_ctl("explain", "--key", NULL).status == 2, "no value");
 }
 
+/* The client is told when the first account is there again, in whole seconds, not what a provider
+ * wrote. */
+static void
+waits_are_told_in_seconds(void)
+{
+    play_must_ctl("account", "reset", "openai", NULL);
+    struct play_answer a = play_read(ask("fake-status429-retryafter9", false), 10000);
+    char *after = play_field(&a, "retry-after");
+    PLAY_CHECK(a.status == 429 && after != NULL && atoi(after) >= 8 && atoi(after) <= 9,
+               "429: %d, retry-after %s", a.status, after);
+    struct play_run run = play_ctl("--json", "account", "show", "openai", NULL);
+    uint64_t ms = play_json_number(run.out, "cooling_ms");
+    PLAY_CHECK(play_json_is(run.out, "state", "cooling") && ms > 5000 && ms <= 9000, "account: %s",
+               run.out);
+    play_must_ctl("account", "reset", "openai", NULL);
+    /* A relay that says "in 18 days" is asked again after [upstream] bench_max. */
+    a = play_read(ask("fake-status429-retryafter1555200", false), 10000);
+    after = play_field(&a, "retry-after");
+    PLAY_CHECK(after != NULL && atoi(after) > 55 && atoi(after) <= 60, "18 days: %s", after);
+    run = play_ctl("--json", "account", "show", "openai", NULL);
+    PLAY_CHECK(play_json_number(run.out, "cooling_ms") <= 60000, "account: %s", run.out);
+    play_must_ctl("account", "reset", "openai", NULL);
+}
+
 static const struct play_test tests[] = {
     { "slots_equal_leases", slots_equal_leases, 60 },
     { "selection_is_explained", selection_is_explained, 60 },
+    { "waits_are_told_in_seconds", waits_are_told_in_seconds, 0 },
     { NULL, NULL, 0 },
 };
 
-PLAY_GROUP(group, "limits", tests, NULL, NULL)
+static const char *const settings[] = { "upstream.bench_max=60s", NULL };
+
+PLAY_GROUP(group, "limits", tests, settings, NULL)

@@ -251,7 +251,7 @@ rig_send(struct rig *rig, int fd, const char *text)
 const char *
 rig_read(struct rig *rig, int fd, const char *mark)
 {
-    uint64_t until = clock_now_ms() + 3000;
+    uint64_t until = clock_now_ms() + 20000;
     read_len = 0;
     read_text[0] = '\0';
     while (clock_now_ms() < until && (mark == NULL || strstr(read_text, mark) == NULL)) {
@@ -293,7 +293,7 @@ rig_closed(struct rig *rig, int fd, uint64_t ms)
 bool
 rig_saw(struct rig *rig, const char *event)
 {
-    uint64_t until = clock_now_ms() + 3000;
+    uint64_t until = clock_now_ms() + 20000;
     do {
         struct str events = buf_str(&rig->events);
         if (events.len > 0 && memmem(events.data, events.len, event, strlen(event)) != NULL) {

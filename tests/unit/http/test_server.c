@@ -176,7 +176,7 @@ Test(server, speaks_http_1_0)
     HAS(rig_read(&rig, fd, "GET / 0:"), "connection: keep-alive\r\n");
     rig_send(&rig, fd, "GET / HTTP/1.0\r\n\r\n");
     HAS(rig_read(&rig, fd, "GET / 0:"), "connection: close\r\n");
-    cr_expect(rig_closed(&rig, fd, 500) == 'E');
+    cr_expect(rig_closed(&rig, fd, 10000) == 'E');
     (void)close(fd);
     rig_stop(&rig);
 }
@@ -192,7 +192,7 @@ Test(server, closes_after_the_last_request)
     HAS_NOT(rig_read(&rig, fd, "GET / 0:"), "connection");
     rig_send(&rig, fd, GET);
     HAS(rig_read(&rig, fd, "GET / 0:"), "connection: close\r\n");
-    cr_expect(rig_closed(&rig, fd, 500) == 'E');
+    cr_expect(rig_closed(&rig, fd, 10000) == 'E');
     (void)close(fd);
     const char *got =
         rig_talk(&rig, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" GET, NULL);
@@ -236,7 +236,7 @@ Test(server, closes_when_a_body_was_not_taken)
     const char *got = rig_read(&rig, fd, "denied");
     HAS(got, "connection: close\r\n");
     rig_send(&rig, fd, GET);
-    cr_expect(rig_closed(&rig, fd, 2000) == 'E');
+    cr_expect(rig_closed(&rig, fd, 10000) == 'E');
     expect_events(&rig, "head ");
     (void)close(fd);
     rig_pump(&rig, 20);

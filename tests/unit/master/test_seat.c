@@ -8,7 +8,7 @@
 
 #include "master/seat.h"
 
-Test(seat, is_held_by_one_living_master_and_not_by_its_children, .timeout = 20)
+Test(seat, is_held_by_one_living_master_and_not_by_its_children, .timeout = 90)
 {
     char dir[] = "/tmp/sub2api-test-XXXXXX";
     char why[SEAT_WHY_BYTES] = "";

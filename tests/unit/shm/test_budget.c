@@ -96,7 +96,7 @@ Test(budget, of_the_dead_loses_its_reservations_and_keeps_its_charges)
 static struct segment *shared;
 static uint32_t my_slot;
 
-Test(budget, lets_exactly_one_in_when_there_is_room_for_one, .timeout = 20)
+Test(budget, lets_exactly_one_in_when_there_is_room_for_one, .timeout = 90)
 {
     struct testseg test;
     testseg_make(&test, 8, 16, 16, 16);

@@ -259,7 +259,7 @@ start_newcomer(struct newcomer *it, const char *fault)
     return pid;
 }
 
-Test(gate, backing_off_wakes_whom_it_stood_in_the_way_of, .timeout = 10)
+Test(gate, backing_off_wakes_whom_it_stood_in_the_way_of, .timeout = 90)
 {
     struct pair pair;
     pair_make(&pair, GATE_USER);

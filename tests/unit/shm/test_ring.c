@@ -95,7 +95,7 @@ produce(void *context)
     }
 }
 
-Test(ring, loses_nothing_published_when_the_producer_is_killed, .timeout = 20)
+Test(ring, loses_nothing_published_when_the_producer_is_killed, .timeout = 90)
 {
     struct testseg test;
     testseg_make(&test, 4, 16, 16, 32);

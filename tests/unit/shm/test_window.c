@@ -78,7 +78,7 @@ take_many(void *context)
     _exit(taken);
 }
 
-Test(window, lets_exactly_the_limit_in_when_processes_race, .timeout = 20)
+Test(window, lets_exactly_the_limit_in_when_processes_race, .timeout = 90)
 {
     struct testseg test;
     testseg_make(&test, 4, 16, 16, 16);

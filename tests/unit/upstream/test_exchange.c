@@ -150,13 +150,13 @@ Test(exchange, has_a_deadline_for_silence_that_each_byte_renews)
 {
     struct yard yard;
     yard_begin(&yard);
-    yard.conf.idle_ms = 150;
+    yard.conf.idle_ms = 1200;
     yard_start(&yard);
     yard_await_request(&yard);
     yard_answer(&yard, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     uint64_t began_ms = clock_now_ms();
     for (int i = 0; i < 4; i++) {
-        uint64_t until_ms = clock_now_ms() + 80;
+        uint64_t until_ms = clock_now_ms() + 400;
         while (clock_now_ms() < until_ms) {
             near_turn(&yard.near);
         }

@@ -3,6 +3,7 @@
  */
 #include "base/hash.h"
 
+#include <endian.h>
 #include <string.h>
 
 struct state {
@@ -80,7 +81,9 @@ hash_bytes(const struct hash_key *key, struct str bytes)
     const unsigned char *at = (const unsigned char *)bytes.data;
     size_t left = bytes.len;
     for (; left >= 8; left -= 8, at += 8) {
-        take_word(&s, load_word(at, 8));
+        uint64_t word;
+        memcpy(&word, at, sizeof word);
+        take_word(&s, le64toh(word));
     }
     uint64_t last = (uint64_t)(bytes.len & 0xff) << 56;
     if (left > 0) {

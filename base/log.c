@@ -14,6 +14,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -171,25 +174,71 @@ put_quoted(struct log_line *line, struct str value)
 /* " key=": false when the line is off, cut already, or has no room for the key and a little value.
  */
 static bool
-put_key(struct log_line *line, const char *key)
+put_key(struct log_line *line, struct str key)
 {
     if (line->is_off || line->is_cut) {
         return false;
     }
-    size_t len = strlen(key);
-    if (room(line) < len + 2 + NUM_TEXT_BYTES) {
+    if (room(line) < key.len + 2 + NUM_TEXT_BYTES) {
         line->is_cut = true;
         return false;
     }
-    put(line, " ", 1);
-    put(line, key, len);
-    put(line, "=", 1);
+    char *to = line->text + line->len;
+    to[0] = ' ';
+    memcpy(to + 1, key.data, key.len);
+    to[key.len + 1] = '=';
+    line->len += (uint32_t)key.len + 2;
     return true;
 }
+
+#ifdef __SSE2__
+/*
+ * Puts a value whose bytes are all plain ASCII, sixteen at a time: they are copied first and looked
+ * at in the line, where a look behind the value's end finds memory and is masked away. false: some
+ * byte needs a closer look, or the line is too full for that, and nothing was put.
+ */
+static bool
+put_plain(struct log_line *line, struct str value)
+{
+    if (value.len == 0 || value.len + 16 > room(line)) {
+        return false;
+    }
+    char *to = line->text + line->len;
+    memcpy(to, value.data, value.len);
+    for (size_t at = 0; at < value.len; at += 16) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(to + at));
+        /* As signed bytes those of UTF-8 are below zero, and so with the blank and its like. */
+        __m128i odd = _mm_cmpgt_epi8(_mm_set1_epi8(0x21), x);
+        odd = _mm_or_si128(odd, _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+        odd = _mm_or_si128(odd, _mm_cmpeq_epi8(x, _mm_set1_epi8('=')));
+        odd = _mm_or_si128(odd, _mm_cmpeq_epi8(x, _mm_set1_epi8('\\')));
+        odd = _mm_or_si128(odd, _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f)));
+        unsigned mask = (unsigned)_mm_movemask_epi8(odd);
+        size_t left = value.len - at;
+        mask &= left < 16 ? (1u << left) - 1 : 0xffffu;
+        if (mask != 0) {
+            return false;
+        }
+    }
+    line->len += (uint32_t)value.len;
+    return true;
+}
+#else
+static bool
+put_plain(struct log_line *line, struct str value)
+{
+    (void)line;
+    (void)value;
+    return false;
+}
+#endif
 
 static void
 put_value(struct log_line *line, struct str value)
 {
+    if (put_plain(line, value)) {
+        return;
+    }
     if (needs_quotes(value)) {
         put_quoted(line, value);
     } else if (value.len <= room(line)) {
@@ -197,6 +246,24 @@ put_value(struct log_line *line, struct str value)
     } else {
         put_quoted(line, value); /* cuts between whole characters */
     }
+}
+
+/* The date is worked out once a second; the milliseconds are its last four bytes: "123Z". */
+static void
+put_time(struct log_line *line, uint64_t wall_ms)
+{
+    static char text[CLOCK_TEXT_BYTES];
+    static uint64_t text_s = UINT64_MAX;
+    if (text_s != wall_ms / 1000) {
+        text_s = wall_ms / 1000;
+        clock_text(text_s * 1000, text);
+    }
+    uint32_t ms = (uint32_t)(wall_ms % 1000);
+    put(line, text, CLOCK_TEXT_BYTES - 1);
+    char *digits = line->text + line->len - 4;
+    digits[0] = (char)('0' + ms / 100);
+    digits[1] = (char)('0' + ms / 10 % 10);
+    digits[2] = (char)('0' + ms % 10);
 }
 
 void
@@ -209,10 +276,8 @@ log_begin(struct log_line *line, enum log_level level, const char *act)
     if (line->is_off) {
         return;
     }
-    char now[CLOCK_TEXT_BYTES];
-    clock_text(clock_wall_ms(), now);
     put(line, "t=", 2);
-    put(line, now, CLOCK_TEXT_BYTES - 1);
+    put_time(line, clock_wall_ms());
     log_text(line, "lvl", level_names[level]);
     log_text(line, "proc", process_name);
     log_text(line, "pid", process_pid);
@@ -220,7 +285,7 @@ log_begin(struct log_line *line, enum log_level level, const char *act)
 }
 
 void
-log_str(struct log_line *line, const char *key, struct str value)
+log_value_str(struct log_line *line, struct str key, struct str value)
 {
     if (put_key(line, key)) {
         put_value(line, value);
@@ -228,15 +293,7 @@ log_str(struct log_line *line, const char *key, struct str value)
 }
 
 void
-log_text(struct log_line *line, const char *key, const char *value)
-{
-    if (put_key(line, key)) {
-        put_value(line, str_of(value));
-    }
-}
-
-void
-log_u64(struct log_line *line, const char *key, uint64_t value)
+log_value_u64(struct log_line *line, struct str key, uint64_t value)
 {
     if (put_key(line, key)) {
         line->len += num_text(value, line->text + line->len);
@@ -244,7 +301,7 @@ log_u64(struct log_line *line, const char *key, uint64_t value)
 }
 
 void
-log_i64(struct log_line *line, const char *key, int64_t value)
+log_value_i64(struct log_line *line, struct str key, int64_t value)
 {
     if (put_key(line, key)) {
         if (value < 0) {
@@ -265,7 +322,7 @@ log_err(struct log_line *line, enum err err)
 void
 log_secret(struct log_line *line, const char *key, struct str secret)
 {
-    if (!put_key(line, key)) {
+    if (!put_key(line, str_of(key))) {
         return;
     }
     char text[SECRET_SHOWN_CHARS + 4 + NUM_TEXT_BYTES];

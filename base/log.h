@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/limits.h"
@@ -40,10 +41,35 @@ struct log_line {
 void log_init(const char *process, enum log_level level);
 
 void log_begin(struct log_line *line, enum log_level level, const char *act);
-void log_str(struct log_line *line, const char *key, struct str value);
-void log_text(struct log_line *line, const char *key, const char *value);
-void log_u64(struct log_line *line, const char *key, uint64_t value);
-void log_i64(struct log_line *line, const char *key, int64_t value);
+void log_value_str(struct log_line *line, struct str key, struct str value);
+void log_value_u64(struct log_line *line, struct str key, uint64_t value);
+void log_value_i64(struct log_line *line, struct str key, int64_t value);
+
+/* Inline, because nearly all keys are literals, whose length the compiler then knows. */
+static inline void
+log_str(struct log_line *line, const char *key, struct str value)
+{
+    log_value_str(line, str_make(key, strlen(key)), value);
+}
+
+static inline void
+log_text(struct log_line *line, const char *key, const char *value)
+{
+    log_value_str(line, str_make(key, strlen(key)), str_of(value));
+}
+
+static inline void
+log_u64(struct log_line *line, const char *key, uint64_t value)
+{
+    log_value_u64(line, str_make(key, strlen(key)), value);
+}
+
+static inline void
+log_i64(struct log_line *line, const char *key, int64_t value)
+{
+    log_value_i64(line, str_make(key, strlen(key)), value);
+}
+
 void log_err(struct log_line *line, enum err err); /* err=timeout */
 void log_secret(struct log_line *line, const char *key, struct str secret);
 void log_end(struct log_line *line);

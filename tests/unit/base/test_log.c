@@ -58,6 +58,52 @@ value_as_logged(struct str value)
     return fields(written());
 }
 
+/* The plain way, byte by byte: what stands in the line for a value that fits. */
+static bool
+is_plain_value(const char *value, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)value[i];
+        if (c <= 0x20 || c >= 0x7f || c == '"' || c == '=' || c == '\\') {
+            return false;
+        }
+    }
+    return len > 0;
+}
+
+Test(log, one_odd_byte_anywhere_is_seen)
+{
+    start();
+    for (size_t len = 1; len < 50; len++) {
+        for (int c = 1; c < 0x80; c++) {
+            char value[64];
+            memset(value, 'v', sizeof value);
+            value[(size_t)c * 7 % len] = (char)c;
+            const char *line = value_as_logged(str_make(value, len));
+            char want[80];
+            snprintf(want, sizeof want, " k=%.*s\n", (int)len, value);
+            cr_assert_eq(strcmp(line, want) == 0, is_plain_value(value, len), "%zu %d %s", len, c,
+                         line);
+        }
+    }
+}
+
+Test(log, every_millisecond_has_its_own_time)
+{
+    start();
+    static const uint64_t times[] = { 1795234125123, 1795234125999, 1795234126000,
+                                      1795234126007, 1795234125070, 0,
+                                      999,           1000 };
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        char want[CLOCK_TEXT_BYTES];
+        clock_set_fake(1, times[i]);
+        clock_text(times[i], want);
+        struct log_line line;
+        log_begin(&line, LOG_INFO, "test");
+        cr_assert_eq(strncmp(line.text + 2, want, CLOCK_TEXT_BYTES - 1), 0, "%s", line.text);
+    }
+}
+
 Test(log, writes_fields_in_order, .init = start)
 {
     struct log_line line;

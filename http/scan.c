@@ -35,14 +35,19 @@ refuse_400(struct parser_error *error, const char *message)
  */
 #ifdef __SSE2__
 #define BLOCK_BYTES 16u
-static inline size_t
-first_control(const char *at)
+static inline uint32_t
+controls_of(const char *at)
 {
     __m128i block = _mm_loadu_si128((const __m128i *)(const void *)at);
     __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
     __m128i del = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7f));
-    uint32_t hits = (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, del));
-    return (size_t)__builtin_ctz(hits | 1u << BLOCK_BYTES);
+    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(low, del));
+}
+
+static inline size_t
+first_control(const char *at)
+{
+    return (size_t)__builtin_ctz(controls_of(at) | 1u << BLOCK_BYTES);
 }
 #else
 #define BLOCK_BYTES 8u
@@ -148,6 +153,47 @@ head_is_open(struct str bytes, size_t first, size_t line, struct parser_error *e
     return check_line_bytes(line == first, bytes.len - line, error);
 }
 
+#ifdef __SSE2__
+#define PLAIN_LINE_BYTES_MAX 4096u
+_Static_assert(PLAIN_LINE_BYTES_MAX <= TARGET_BYTES_MAX && PLAIN_LINE_BYTES_MAX <= FIELD_BYTES_MAX,
+               "a plain line is no line too long");
+
+/*
+ * Goes over the lines that nobody could object to, a block of sixteen bytes at a time: each control
+ * byte of a block is a tab or the CR of a CRLF behind some bytes and before a good start of a line.
+ * Stops with *at at the first other one (be it the empty line) or near the end of the bytes; *line
+ * is the start of the line that *at lies in.
+ */
+static void
+skip_plain_lines(struct str bytes, size_t *at, size_t *line)
+{
+    size_t block = *at;
+    uint32_t taken = 0; /* 1: the block's first byte is the LF of a CR at the last one's end */
+    for (; bytes.len - block >= BLOCK_BYTES + 2; block += BLOCK_BYTES) {
+        uint32_t hits = controls_of(bytes.data + block) & ~taken;
+        taken = 0;
+        for (; hits != 0; hits &= hits - 1) {
+            uint32_t bit = (uint32_t)__builtin_ctz(hits);
+            const char *hit = bytes.data + block + bit;
+            size_t start = block + bit + 2;
+            if (*hit == '\t') {
+                continue;
+            }
+            if (hit[0] != '\r' || hit[1] != '\n' || start == *line + 2 || hit[2] == ' ' ||
+                hit[2] == '\t' || hit[2] == ':' || start - *line > PLAIN_LINE_BYTES_MAX) {
+                *at = block + bit;
+                return;
+            }
+            *line = start;
+            /* The LF goes with its CR, whose own bit the loop takes away. */
+            hits &= ~(2u << bit);
+            taken = bit + 1 == BLOCK_BYTES ? 1 : 0;
+        }
+    }
+    *at = block + taken;
+}
+#endif
+
 enum err
 scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error)
 {
@@ -168,6 +214,13 @@ scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parse
         at--;
     }
     size_t line = line_start_of(bytes, first, at);
+    if (at == line && line > first && at < bytes.len &&
+        check_line_start(bytes.data[at], error) != ERR_OK) {
+        return ERR_BAD;
+    }
+#ifdef __SSE2__
+    skip_plain_lines(bytes, &at, &line);
+#endif
     for (;;) {
         if (at == line && line > first && at < bytes.len &&
             check_line_start(bytes.data[at], error) != ERR_OK) {

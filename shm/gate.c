@@ -91,9 +91,11 @@ is_pool(const struct segment *segment, uint32_t gate)
 uint32_t
 gate_held(const struct segment *segment, uint32_t gate)
 {
+    const struct gate_cell *cell = cell_of(segment, gate, 0);
+    const struct gate_cell *end = cell + segment->slots;
     uint32_t sum = 0;
-    for (uint32_t slot = 0; slot < segment->slots; slot++) {
-        sum += atomic_load(&cell_of(segment, gate, slot)->held);
+    for (; cell < end; cell++) {
+        sum += atomic_load(&cell->held);
     }
     return sum;
 }
@@ -109,12 +111,17 @@ static uint32_t
 oldest_after(const struct segment *segment, uint32_t gate, uint64_t after_ns, uint32_t after_slot,
              uint64_t *out_head_ns)
 {
+    const struct gate_cell *row = cell_of(segment, gate, 0);
+    uint32_t slots = segment->slots;
     uint32_t best = UINT32_MAX;
     uint64_t best_ns = UINT64_MAX;
-    for (uint32_t slot = 0; slot < segment->slots; slot++) {
-        uint64_t head_ns = atomic_load(&cell_of(segment, gate, slot)->head_ns);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        uint64_t head_ns = atomic_load(&row[slot].head_ns);
+        if (head_ns == 0) {
+            continue; /* nearly always: nobody of that slot waits here */
+        }
         bool is_behind = head_ns > after_ns || (head_ns == after_ns && slot > after_slot);
-        if (head_ns != 0 && is_behind && head_ns < best_ns) {
+        if (is_behind && head_ns < best_ns) {
             best = slot;
             best_ns = head_ns;
         }
@@ -135,8 +142,10 @@ wake_oldest(struct segment *segment, uint32_t gate)
 static bool
 older_waits(const struct segment *segment, uint32_t gate, uint64_t arrived_ns, uint32_t except)
 {
-    for (uint32_t slot = 0; slot < segment->slots; slot++) {
-        uint64_t head_ns = atomic_load(&cell_of(segment, gate, slot)->head_ns);
+    const struct gate_cell *row = cell_of(segment, gate, 0);
+    uint32_t slots = segment->slots;
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        uint64_t head_ns = atomic_load(&row[slot].head_ns);
         if (head_ns != 0 && slot != except && (arrived_ns == 0 || head_ns < arrived_ns)) {
             return true;
         }

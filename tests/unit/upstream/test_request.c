@@ -241,6 +241,23 @@ Test(request, passes_nothing_else)
     finish(&f);
 }
 
+Test(request, knows_the_sdks_fields_by_every_byte)
+{
+    char name[] = "X-sTainless-Lang";
+    cr_expect(request_may_pass(str_of(name)));
+    cr_expect(request_may_pass(STR("x-stainless-")));
+    for (size_t i = 0; i < 12; i++) {
+        cr_expect(!request_may_pass(str_make(name, i)));
+        for (int c = 1; c < 256; c++) {
+            char kept = name[i];
+            bool is_same = str_lower((char)c) == str_lower(kept);
+            name[i] = (char)c;
+            cr_expect_eq(request_may_pass(str_of(name)), is_same, "%zu %d", i, c);
+            name[i] = kept;
+        }
+    }
+}
+
 Test(request, passes_no_field_that_the_connection_field_names)
 {
     struct fixture f;

@@ -19,6 +19,10 @@
 #include "shm/names.h"
 #include "upstream/address.h"
 
+/* A look-up that failed is no knowledge: a resolver that was away for a moment must not take its
+ * accounts away for a whole interval. */
+#define FAILED_INTERVAL_MS 5000u
+
 /* Names waiting for a child. */
 #define QUEUE_MAX NAMES_MAX
 
@@ -112,7 +116,9 @@ store(struct resolve *resolve, const char *host, struct names_answer *answer)
     }
     counter_add(resolve->segment, resolve->slot,
                 is_good ? COUNTER_NAMES_RESOLVED : COUNTER_NAMES_FAILED, 1);
-    if (!is_good) {
+    bool is_news = !has_old || old.state == NAMES_UNKNOWN || old.good_ms == old.resolved_ms ||
+                   strcmp(old.why, answer->why) != 0;
+    if (!is_good && is_news) {
         log_event(LOG_WARN, "resolve", "host=%s why=\"%s\"", host, answer->why);
     }
     enum err err = names_put(resolve->segment, str_of(host), answer);
@@ -275,9 +281,13 @@ resolve_name(struct resolve *resolve, struct str host)
     if (address_literal(host, 1, &literal, &literal_bytes) || !str_copy(name, sizeof name, host)) {
         return;
     }
-    if (names_find(resolve->segment, host, &answer) == ERR_OK && answer.state != NAMES_UNKNOWN &&
-        loop_now_ms(resolve->loop) < answer.resolved_ms + resolve->interval_ms) {
-        return;
+    if (names_find(resolve->segment, host, &answer) == ERR_OK && answer.state != NAMES_UNKNOWN) {
+        bool is_good = answer.good_ms == answer.resolved_ms;
+        uint32_t wait_ms = resolve->interval_ms;
+        wait_ms = is_good || wait_ms < FAILED_INTERVAL_MS ? wait_ms : FAILED_INTERVAL_MS;
+        if (loop_now_ms(resolve->loop) < answer.resolved_ms + wait_ms) {
+            return;
+        }
     }
     enqueue(resolve, name);
 }

@@ -132,6 +132,22 @@ Test(resolve, does_not_ask_again_before_its_time)
     finish(&f);
 }
 
+Test(resolve, asks_again_soon_after_a_failure)
+{
+    struct fixture f;
+    begin(&f, 60000);
+    loop_turn(f.loop, 0);
+    uint64_t now_ms = loop_now_ms(f.loop);
+    struct names_answer failed = { .state = NAMES_FAILED, .resolved_ms = now_ms - 6000 };
+    cr_assert(names_put(f.segment, STR("localhost"), &failed) == ERR_OK);
+    resolve_name(f.resolve, STR("localhost"));
+    for (int i = 0; i < 400 && counter_of(f.segment, f.keeper, COUNTER_NAMES_RESOLVED) == 0; i++) {
+        loop_turn(f.loop, 5);
+    }
+    cr_expect_eq(counter_of(f.segment, f.keeper, COUNTER_NAMES_RESOLVED), 1);
+    finish(&f);
+}
+
 Test(resolve, looks_up_more_names_than_it_has_children)
 {
     struct fixture f;

@@ -55,11 +55,22 @@ digest_hmac(struct str key, struct str bytes, struct digest *out)
 bool
 digest_equal(const void *a, const void *b, size_t bytes)
 {
-    const volatile unsigned char *left = a;
-    const volatile unsigned char *right = b;
-    unsigned differ = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        differ |= (unsigned)(left[i] ^ right[i]);
+    const unsigned char *left = a;
+    const unsigned char *right = b;
+    uint64_t differ = 0;
+    size_t at = 0;
+    for (; bytes - at >= 8; at += 8) {
+        uint64_t words[2];
+        memcpy(&words[0], left + at, 8);
+        memcpy(&words[1], right + at, 8);
+        differ |= words[0] ^ words[1];
+        /* The compiler knows nothing of `differ` here, so it cannot stop at the first difference.
+         */
+        __asm__ volatile("" : "+r"(differ));
+    }
+    for (; at < bytes; at++) {
+        differ |= (uint64_t)(left[at] ^ right[at]);
+        __asm__ volatile("" : "+r"(differ));
     }
     return differ == 0;
 }

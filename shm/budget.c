@@ -55,6 +55,9 @@ budget_read(const struct segment *segment, uint32_t gate, struct budget_view *ou
             out->reserved += atomic_load(&cell->reserved);
             struct budget_sum open = load(&cell->open);
             struct budget_sum sealed = load(&cell->sealed);
+            if (open.amount == 0 && sealed.amount == 0) {
+                continue; /* nothing charged: no need to know what is stored */
+            }
             uint64_t head = ring_head(segment, slot);
             out->charged += is_settled(open, head) ? 0 : open.amount;
             out->charged += is_settled(sealed, head) ? 0 : sealed.amount;

@@ -41,9 +41,28 @@ key_word(enum gate_kind kind, uint64_t id)
     return ((uint64_t)kind << GATE_ID_BITS) | id;
 }
 
+/*
+ * Where this process found names lately: they never move, and the same few are looked up for every
+ * request. Only a hint: the name that stands in the segment decides, so one of another segment does
+ * no harm.
+ */
+#define HINTS 256u
+static uint32_t hints[HINTS];
+
+static uint32_t *
+hint_of(uint64_t word)
+{
+    return &hints[(word * 0x9e3779b97f4a7c15ull) >> 56];
+}
+
 static enum err
 look_up(const struct segment *segment, uint64_t word, bool may_insert, uint32_t *out_gate)
 {
+    uint32_t *hint = hint_of(word);
+    if (*hint < segment->gates && atomic_load(&segment->gate_keys[*hint].word) == word) {
+        *out_gate = *hint;
+        return ERR_OK;
+    }
     uint32_t mask = segment->gates - 1u;
     uint32_t at = (uint32_t)hash_u64(&segment->hash_key, word) & mask;
     uint32_t probes = segment->gates < GATE_PROBES_MAX ? segment->gates : GATE_PROBES_MAX;
@@ -60,6 +79,7 @@ look_up(const struct segment *segment, uint64_t word, bool may_insert, uint32_t 
         }
         if (there == word) {
             *out_gate = at;
+            *hint = at;
             return ERR_OK;
         }
     }

@@ -328,6 +328,9 @@ names_version(struct str base, bool anywhere)
 static bool
 cut_endpoint(struct str *base)
 {
+    if (base->len == 0) {
+        return false; /* as most base URLs have it */
+    }
     size_t longest = 0;
     for (uint32_t i = 0; i < ENDPOINT_NUMBER; i++) {
         struct str suffix = has_plain_path(&rows[i]) ? row_suffix(&rows[i]) : STR("");

@@ -88,6 +88,13 @@ estimate_quarters(struct str text)
         }
         ascii += 4;
     }
+    if (at < text.len && text.len - at < 4 && text.len >= 4) {
+        uint32_t word; /* the last four, of which some are counted already */
+        memcpy(&word, text.data + text.len - 4, sizeof word);
+        if ((word & 0x80808080u) == 0) {
+            return ascii + (text.len - at) + 6 * leads;
+        }
+    }
     for (; at < text.len; at++) {
         ascii += (unsigned char)text.data[at] < 0x80;
         leads += (unsigned char)text.data[at] >= 0xc0;

@@ -359,6 +359,11 @@ gatekeeper_limits(struct relay *relay, const struct catalog_key *key, struct rep
     err = take_quota(relay, refusal);
     if (err != ERR_OK) {
         give_windows(relay, rpm, RELAY_GATES, now_ms);
+        return err;
     }
-    return err;
+    relay->counted_ms = now_ms;
+    for (uint32_t i = 0; i < RELAY_GATES; i++) {
+        relay->counted |= (uint8_t)(rpm[i] != 0 ? 1u << i : 0u);
+    }
+    return ERR_OK;
 }

@@ -92,6 +92,8 @@ struct relay {
     uint32_t lease;  /* LEASE_NONE = none */
     bool has_budget; /* reserved_tokens (maybe 0) stand in the key's budget */
     uint64_t reserved_tokens;
+    uint64_t counted_ms; /* when its minute windows were taken (with has_budget) */
+    uint8_t counted;     /* ... a bit for each of enum relay_gate */
     struct relay_hold holds[RELAY_GATES];
     struct select_choice choice; /* choice.account NULL = none */
     bool has_choice;

@@ -94,7 +94,13 @@ settle_limits(struct relay *relay, bool is_recorded, uint64_t sequence)
     }
     relay->has_budget = false;
     if (!is_recorded) {
+        /* It reached no account: refused in a queue, or its client left it. */
         budget_give(worker->segment, worker->slot, gate, relay->reserved_tokens);
+        for (uint32_t i = 0; i < RELAY_GATES; i++) {
+            if (((unsigned)relay->counted >> i & 1u) != 0) {
+                window_give(worker->segment, worker->slot, relay->holds[i].gate, relay->counted_ms);
+            }
+        }
         return;
     }
     uint64_t used = tokens_used(relay);

@@ -342,6 +342,30 @@ a_silent_handshake_blames_its_own(void)
     stop_scripts();
 }
 
+/* A request that was refused in a queue has not used up its minute. */
+static void
+a_refusal_costs_no_minute(void)
+{
+    play_must_ctl("key", "set", "scenario", "--rpm", "3", "--concurrency", "1", NULL);
+    struct play_conn *holder = play_open(play_world.port);
+    char *text = play_post_text("/v1/chat/completions", chat("fake-n2-gap2500"));
+    play_write(holder, text, strlen(text));
+    PLAY_CHECK(play_read_head(holder, 3000).status == 200, "the slot is not taken");
+    for (unsigned i = 0; i < 4; i++) {
+        struct play_answer a = play_post("/v1/chat/completions", chat("fake-n1"));
+        PLAY_CHECK(a.status == 429 &&
+                       play_json_is(a.body, "error.code", "concurrency_limit_exceeded"),
+                   "%u: %d %s", i, a.status, a.body);
+    }
+    while (play_event(holder, 4000) != NULL) {
+    }
+    play_close(holder);
+    play_sleep(200);
+    struct play_answer a = play_post("/v1/chat/completions", chat("fake-n1"));
+    PLAY_CHECK(a.status == 200, "%d %s", a.status, a.body);
+    play_must_ctl("key", "set", "scenario", "--rpm", "0", "--concurrency", "0", NULL);
+}
+
 static void
 models_by_a_key_in_the_query(void)
 {
@@ -406,6 +430,7 @@ static const struct play_test tests[] = {
     { "a_slow_reader_misses_nothing", a_slow_reader_misses_nothing, 40 },
     { "a_waiter_is_no_plug", a_waiter_is_no_plug, 0 },
     { "a_silent_handshake_blames_its_own", a_silent_handshake_blames_its_own, 0 },
+    { "a_refusal_costs_no_minute", a_refusal_costs_no_minute, 0 },
     { "models_by_a_key_in_the_query", models_by_a_key_in_the_query, 0 },
     { NULL, NULL, 0 },
 };
@@ -416,11 +441,13 @@ static const struct play_test drain_tests[] = {
     { NULL, NULL, 0 },
 };
 
-static const char *const settings[] = {
-    "worker.ping_interval=500ms",  "master.workers=1",
-    "upstream.resolve_timeout=2s", "upstream.handshake_timeout=3s",
-    "upstream.connect_timeout=1s", NULL
-};
+static const char *const settings[] = { "worker.ping_interval=500ms",
+                                        "worker.queue_per_user=0",
+                                        "master.workers=1",
+                                        "upstream.resolve_timeout=2s",
+                                        "upstream.handshake_timeout=3s",
+                                        "upstream.connect_timeout=1s",
+                                        NULL };
 static const char *const drain_settings[] = { "worker.on_client_gone=drain", "master.workers=1",
                                               NULL };
 

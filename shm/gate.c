@@ -230,10 +230,11 @@ gate_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit,
     return ERR_FULL;
 }
 
-/* Pokes the oldest of each, the oldest of all first. Sorting by insertion: there are few. */
-static void
-wake_each(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count)
+/* The oldest of all first. Sorting by insertion: there are few. */
+void
+gate_wake(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count)
 {
+    CHECK(also_count <= GROUPS_PER_ACCOUNT_MAX);
     uint64_t heads[GROUPS_PER_ACCOUNT_MAX + 1u];
     uint32_t slots[GROUPS_PER_ACCOUNT_MAX + 1u];
     uint32_t count = 0;
@@ -264,19 +265,11 @@ void
 gate_give(struct segment *segment, uint32_t slot, uint32_t gate, const uint32_t *also,
           uint32_t also_count)
 {
-    CHECK(also_count <= GROUPS_PER_ACCOUNT_MAX);
     struct gate_cell *mine = cell_of(segment, gate, slot);
     CHECK(atomic_load(&mine->held) > 0);
     atomic_fetch_sub(&mine->held, 1); /* SUB */
     FAULT("gate.after_sub");
-    wake_each(segment, gate, also, also_count); /* GIVEWAKE */
-}
-
-void
-gate_wake(struct segment *segment, const uint32_t *gates, uint32_t count)
-{
-    CHECK(count <= GROUPS_PER_ACCOUNT_MAX);
-    wake_each(segment, GATE_INDEX_NONE, gates, count);
+    gate_wake(segment, gate, also, also_count); /* GIVEWAKE */
 }
 
 /* --- waiting --- */

@@ -123,9 +123,9 @@ MUST_CHECK enum err gate_take(struct segment *segment, uint32_t slot, uint32_t g
 void gate_give(struct segment *segment, uint32_t slot, uint32_t gate, const uint32_t *also,
                uint32_t also_count);
 
-/* Wakes the oldest of each (GATE_INDEX_NONE: skipped): who stood in their way at another gate has
- * been served or has left. */
-void gate_wake(struct segment *segment, const uint32_t *gates, uint32_t count);
+/* Wakes the oldest of the gate and of each of `also`, as gate_give does (GATE_INDEX_NONE: skipped):
+ * who stood in their way at another gate has been served or has left. */
+void gate_wake(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count);
 
 /* Does anybody older than arrived_ns wait there? (0: anybody at all.) Newcomers to a pool ask
  * first. */

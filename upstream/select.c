@@ -400,7 +400,7 @@ select_wake(struct segment *segment, const struct catalog_view *view,
     uint32_t pools[GROUPS_PER_ACCOUNT_MAX];
     uint32_t limit = choice->account->account.concurrency;
     if (limit == 0 || gate_held(segment, choice->gate) < limit) {
-        gate_wake(segment, pools, pools_of(segment, view, choice->account, pools));
+        gate_wake(segment, GATE_INDEX_NONE, pools, pools_of(segment, view, choice->account, pools));
     }
 }
 

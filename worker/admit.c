@@ -235,6 +235,9 @@ on_turn(struct gate_waiter *waiter)
     struct relay *relay = LIST_OWNER(waiter, struct relay, waiter);
     if (relay->waits_at != RELAY_GATES) {
         relay->holds[relay->waits_at].is_held = true;
+    } else if (relay->waits_bound) {
+        relay->has_choice = true;
+        select_wake(relay->worker->segment, relay->view, &relay->choice);
     }
     note_gates(relay);
     loop_defer(relay->worker->loop, &relay->resume);
@@ -252,14 +255,21 @@ class_of(const struct relay *relay)
     return hash;
 }
 
+static uint32_t
+wait_ms_of(const struct relay *relay)
+{
+    const struct workerconf *conf = relay->worker->heritage->worker_conf;
+    if (relay->waits_at != RELAY_GATES) {
+        return conf->queue_user_ms;
+    }
+    return relay->waits_bound ? conf->queue_bound_ms : conf->queue_account_ms;
+}
+
+/* Queues; there is a place. */
 static void
 wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
 {
-    const struct workerconf *conf = relay->worker->heritage->worker_conf;
     struct worker *worker = relay->worker;
-    if (!may_wait(relay, gate, limit)) {
-        return;
-    }
     note_gates(relay);
     relay_set_state(relay, RELAY_WAIT);
     lease_set_action(&worker->leases, relay->lease, LEASE_WAITING);
@@ -270,9 +280,7 @@ wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
     relay->waiter.on_try = on_try;
     relay->waiter.on_turn = on_turn;
     relay->waiter.class_hash = class_of(relay);
-    uint32_t wait_ms =
-        relay->waits_at == RELAY_GATES ? conf->queue_account_ms : conf->queue_user_ms;
-    loop_timer_set(worker->loop, &relay->deadline, loop_now_ms(worker->loop) + wait_ms);
+    loop_timer_set(worker->loop, &relay->deadline, loop_now_ms(worker->loop) + wait_ms_of(relay));
     relay_watch_half(relay);
     /* True: the second try, after publishing, took it at once. */
     if (gate_wait(&worker->gates, gate, &relay->waiter)) {
@@ -285,11 +293,40 @@ admit_wait_account(struct relay *relay, gate_try_fn on_try)
 {
     uint32_t pool = 0;
     relay->waits_at = RELAY_GATES;
+    relay->waits_bound = false;
     if (gate_find(relay->worker->segment, GATE_POOL, relay->group_id, &pool) != ERR_OK) {
         refuse_waiting(relay, "queue_full", RELAY_GATES, 0);
         return;
     }
-    wait_at(relay, pool, 0, on_try);
+    if (may_wait(relay, pool, 0)) {
+        wait_at(relay, pool, 0, on_try);
+    }
+}
+
+bool
+admit_wait_bound(struct relay *relay)
+{
+    const struct workerconf *conf = relay->worker->heritage->worker_conf;
+    uint32_t gate = relay->choice.gate;
+    CHECK(!relay->has_choice && relay->choice.account != NULL);
+    if (conf->queue_bound_ms == 0 ||
+        gate_waiting(relay->worker->segment, gate) >= conf->queue_per_group) {
+        return false;
+    }
+    relay->waits_at = RELAY_GATES;
+    relay->waits_bound = true;
+    wait_at(relay, gate, relay->choice.account->account.concurrency, NULL);
+    return true;
+}
+
+void
+admit_leave(struct relay *relay)
+{
+    bool waits = gate_waiter_waits(&relay->waiter);
+    gate_leave(&relay->worker->gates, &relay->waiter);
+    if (waits && relay->waits_bound) {
+        select_wake(relay->worker->segment, relay->view, &relay->choice);
+    }
 }
 
 /* Takes the gates one after another; stops where it must wait. */
@@ -309,7 +346,10 @@ take_gates(struct relay *relay)
             continue;
         }
         relay->waits_at = (enum relay_gate)i;
-        wait_at(relay, hold->gate, hold->limit, NULL);
+        relay->waits_bound = false;
+        if (may_wait(relay, hold->gate, hold->limit)) {
+            wait_at(relay, hold->gate, hold->limit, NULL);
+        }
         return;
     }
     note_gates(relay);
@@ -331,7 +371,9 @@ admit_resume(struct loop_task *task)
         relay_refuse(relay, &refusal);
         return;
     }
-    if (relay->has_choice) {
+    if (relay->has_choice && relay->waits_bound) {
+        attempt_enter(relay);
+    } else if (relay->has_choice) {
         attempt_start(relay);
     } else {
         take_gates(relay);
@@ -342,8 +384,13 @@ void
 admit_timeout(struct relay *relay)
 {
     CHECK(relay->state == RELAY_WAIT);
-    uint32_t limit = relay->waits_at == RELAY_GATES ? 0 : relay->holds[relay->waits_at].limit;
-    gate_leave(&relay->worker->gates, &relay->waiter);
+    uint32_t limit = 0;
+    if (relay->waits_at != RELAY_GATES) {
+        limit = relay->holds[relay->waits_at].limit;
+    } else if (relay->waits_bound) {
+        limit = relay->choice.account->account.concurrency;
+    }
+    admit_leave(relay);
     if (relay->waits_at == RELAY_GATES && relay->tried_count > 0) {
         /* It waited for another account after a failure: that failure is the better answer. */
         relay_refuse(relay, &(struct reply){ .status = relay->failure.status,
@@ -383,5 +430,6 @@ admit_request(struct relay *relay)
         loop_timer_set(relay->worker->loop, &relay->ping,
                        loop_now_ms(relay->worker->loop) + conf->ping_interval_ms);
     }
+    affinity_find(relay);
     take_gates(relay);
 }

@@ -10,6 +10,7 @@
 #ifndef WORKER_ADMIT_H
 #define WORKER_ADMIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/loop.h"
@@ -23,6 +24,13 @@ void admit_request(struct relay *relay);
 
 /* All accounts are full: waits in the group's pool; `on_try` takes one (attempt.c). */
 void admit_wait_account(struct relay *relay, gate_try_fn on_try);
+
+/* The session's account is full: waits at its own gate. relay->choice names it. False: too many
+ * wait there already, or [worker] queue_bound_time says not to. */
+bool admit_wait_bound(struct relay *relay);
+
+/* Leaves the queue it waits in, if any. */
+void admit_leave(struct relay *relay);
 
 /* The turn came (deferred out of gate.c): goes on. */
 void admit_resume(struct loop_task *task);

@@ -35,7 +35,9 @@ want_of(struct relay *relay)
                                  .tried = relay->tried,
                                  .tried_count = relay->tried_count,
                                  .now_ms = loop_now_ms(relay->worker->loop),
-                                 .arrived_ns = relay->arrived_ns };
+                                 .arrived_ns = relay->arrived_ns,
+                                 .bound = relay->affinity.has_left ? 0 : relay->affinity.bound,
+                                 .slow_ms = relay->worker->reach->conf->slow_first_byte_ms };
 }
 
 /* A place in the pool may be served: try what this request can use. */
@@ -136,12 +138,16 @@ attempt_pick(struct relay *relay)
     relay_set_state(relay, RELAY_PICK);
     lease_set_action(&worker->leases, relay->lease, LEASE_PICKING);
     struct select_want want = want_of(relay);
-    enum select_result result = SELECT_FULL;
     uint32_t pool = 0;
     bool has_elders = gate_peek(worker->segment, GATE_POOL, relay->group_id, &pool) == ERR_OK &&
                       gate_is_waited(worker->segment, pool, relay->arrived_ns);
-    if (!has_elders) {
-        result = select_take(&want, &relay->choice);
+    enum select_result result = select_bound(&want, has_elders, &relay->choice);
+    if (result == SELECT_FULL && admit_wait_bound(relay)) {
+        return;
+    }
+    if (result != SELECT_OK) {
+        want.bound = 0;
+        result = has_elders ? SELECT_FULL : select_take(&want, &relay->choice);
     }
     if (result == SELECT_OK) {
         relay->has_choice = true;
@@ -153,6 +159,22 @@ attempt_pick(struct relay *relay)
     } else {
         refuse_selection(relay, result);
     }
+}
+
+void
+attempt_enter(struct relay *relay)
+{
+    CHECK(relay->has_choice && relay->waits_bound);
+    struct select_want want = want_of(relay);
+    relay->waits_bound = false;
+    if (select_enter(&want, &relay->choice) == SELECT_OK) {
+        attempt_start(relay);
+        return;
+    }
+    /* It failed while the session waited for it. */
+    relay->has_choice = false;
+    relay->affinity.has_left = true;
+    attempt_pick(relay);
 }
 
 /* --- starting --- */

@@ -12,6 +12,8 @@ struct relay;
 
 /* Chooses an account and starts; waits when all are full; refuses when none serves. */
 void attempt_pick(struct relay *relay);
+/* The turn at the bound account's gate came: its slot is held. Starts, or picks another. */
+void attempt_enter(struct relay *relay);
 /* An account is held (after a wait): starts. */
 void attempt_start(struct relay *relay);
 

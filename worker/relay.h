@@ -35,6 +35,7 @@
 #include "upstream/exchange.h"
 #include "upstream/retry.h"
 #include "upstream/select.h"
+#include "worker/affinity.h"
 #include "worker/reply.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
@@ -95,12 +96,13 @@ struct relay {
     uint64_t counted_ms; /* when its minute windows were taken (with has_budget) */
     uint8_t counted;     /* ... a bit for each of enum relay_gate */
     struct relay_hold holds[RELAY_GATES];
-    struct select_choice choice; /* choice.account NULL = none */
+    struct select_choice choice; /* held when has_choice; waited for when waits_bound */
     bool has_choice;
 
     /* waiting */
     struct gate_waiter waiter;
     enum relay_gate waits_at; /* RELAY_GATES = for an account */
+    bool waits_bound;         /* ... for the session's own, at that account's gate */
     uint64_t arrived_ns;
     struct loop_timer deadline; /* of a wait, a half-closed client, a drain */
     struct loop_timer ping;
@@ -108,6 +110,7 @@ struct relay {
     struct loop_task gone;   /* looks at a client that left, outside http/server's call */
 
     /* the attempts */
+    struct affinity affinity;
     struct exchange exchange;
     struct retry_decision failure; /* of the last attempt */
     uint32_t retry_after_s;        /* the provider's, of the last failure */

@@ -13,6 +13,7 @@
 #include "shm/heritage.h"
 #include "shm/window.h"
 #include "store/ledger.h"
+#include "worker/admit.h"
 #include "worker/relay.h"
 #include "worker/workerconf.h"
 
@@ -122,6 +123,8 @@ settle_lease(struct relay *relay)
     }
     lease_set_action(&worker->leases, relay->lease, LEASE_SETTLING);
     const struct lease_data *data = lease_mine(&worker->leases, relay->lease);
+    counter_add(worker->segment, worker->slot, COUNTER_BYTES_IN, data->bytes_in);
+    counter_add(worker->segment, worker->slot, COUNTER_BYTES_OUT, data->bytes_out);
     bool is_recorded = data->account_id != 0;
     static struct ledger_record record;
     if (is_recorded) {
@@ -141,7 +144,7 @@ static void
 give_gates(struct relay *relay)
 {
     struct worker *worker = relay->worker;
-    gate_leave(&worker->gates, &relay->waiter);
+    admit_leave(relay);
     if (relay->has_choice) {
         if (relay->choice.is_probe) {
             /* Does nothing when an answer has told how the account is. */
@@ -232,6 +235,10 @@ log_request(const struct relay *relay, const struct lease_data *data)
         log_u64(&line, "first_ms",
                 data->first_byte_ms == 0 ? 0 : data->first_byte_ms - data->start_ms);
         log_u64(&line, "attempts", relay->tried_count + (relay->has_choice ? 1u : 0u));
+        const char *sticky = affinity_text(&relay->affinity, data->account_id);
+        if (sticky != NULL) {
+            log_text(&line, "sticky", sticky);
+        }
         log_usage(&line, &relay->stream.usage.usage);
         log_u64(&line, "bytes_in", data->bytes_in);
         log_u64(&line, "bytes_out", data->bytes_out);
@@ -256,6 +263,7 @@ settle_relay(struct relay *relay)
         relay->lease == LEASE_NONE ? NULL : lease_mine(&worker->leases, relay->lease);
     log_request(relay, data);
     count_answer(relay);
+    affinity_end(relay);
     settle_lease(relay);
     give_gates(relay);
     if (relay->row != NULL) {

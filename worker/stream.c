@@ -237,6 +237,7 @@ note_first_byte(struct relay *relay)
     if (relay->has_choice) {
         health_success(worker->segment, relay->choice.account->account.index, now_ms,
                        waited_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)waited_ms);
+        affinity_bind(relay);
     }
     struct lease_data *data = lease_edit(&worker->leases, relay->lease);
     data->first_byte_ms = now_ms;

@@ -1,5 +1,7 @@
 #include "worker/workerconf.h"
 
+#include "base/limits.h"
+
 #define ROW(field) \
     .offset = offsetof(struct workerconf, field), .size = sizeof(((struct workerconf *)0)->field)
 
@@ -112,6 +114,26 @@ const struct setting workerconf_rows[] = {
       .unit = "time",
       .is_reloadable = true,
       .help = "Longest wait for an account's slot, then 429 queue_timeout." },
+    { .key = "queue_bound_time",
+      .type = SETTING_MS,
+      ROW(queue_bound_ms),
+      .min = 0,
+      .max = 3600000,
+      .standard = "120s",
+      .unit = "time",
+      .is_reloadable = true,
+      .help = "Longest wait of a session for a slot of the account it is bound to, then 429 "
+              "queue_timeout; 0 = it does not wait but goes to another account." },
+    { .key = "sticky_time",
+      .type = SETTING_MS,
+      ROW(sticky_ms),
+      .min = 0,
+      .max = STICKY_TIME_MS_MAX,
+      .standard = "1h",
+      .unit = "time",
+      .is_reloadable = true,
+      .help = "A session keeps going to the account that answered it last, for so long after that "
+              "answer began; 0 = sessions are not looked at." },
     { .key = "log_requests",
       .type = SETTING_CHOICE,
       ROW(log_requests),

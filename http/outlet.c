@@ -96,17 +96,15 @@ send_through(struct outlet *outlet, struct conn *conn, const struct str *parts, 
     return keep_rest(conn, all, count, sent, out_left);
 }
 
-enum err
-outlet_put_most(struct outlet *outlet, struct conn *conn, const struct str *parts,
-                uint32_t part_count, size_t *out_left)
+/* `bytes`: of all parts. */
+static inline enum err
+put_most(struct outlet *outlet, struct conn *conn, const struct str *parts, uint32_t part_count,
+         size_t bytes, size_t *out_left)
 {
     CHECK(part_count <= OUTLET_PARTS_MAX);
     *out_left = 0;
-    if (conn->is_dead) {
-        return ERR_GONE;
-    }
     uint32_t held = outlet->owner == conn ? outlet->len : 0;
-    if (buf_len(&conn->out) > 0 || parts_bytes(parts, part_count) > SERVER_OUT_BYTES - held) {
+    if (buf_len(&conn->out) > 0 || bytes > SERVER_OUT_BYTES - held) {
         return send_through(outlet, conn, parts, part_count, out_left);
     }
     if (outlet->owner != conn) {
@@ -123,16 +121,28 @@ outlet_put_most(struct outlet *outlet, struct conn *conn, const struct str *part
 }
 
 enum err
+outlet_put_most(struct outlet *outlet, struct conn *conn, const struct str *parts,
+                uint32_t part_count, size_t *out_left)
+{
+    if (conn->is_dead) {
+        *out_left = 0;
+        return ERR_GONE;
+    }
+    return put_most(outlet, conn, parts, part_count, parts_bytes(parts, part_count), out_left);
+}
+
+enum err
 outlet_put(struct outlet *outlet, struct conn *conn, const struct str *parts, uint32_t part_count)
 {
     if (conn->is_dead) {
         return ERR_GONE;
     }
-    if (parts_bytes(parts, part_count) > CONN_OUT_BYTES_MAX - outlet_pending(outlet, conn)) {
+    size_t bytes = parts_bytes(parts, part_count);
+    if (bytes > CONN_OUT_BYTES_MAX - outlet_pending(outlet, conn)) {
         return ERR_FULL;
     }
     size_t left = 0;
-    enum err err = outlet_put_most(outlet, conn, parts, part_count, &left);
+    enum err err = put_most(outlet, conn, parts, part_count, bytes, &left);
     CHECK(left == 0);
     return err;
 }

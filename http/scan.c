@@ -160,7 +160,7 @@ _Static_assert(PLAIN_LINE_BYTES_MAX <= TARGET_BYTES_MAX && PLAIN_LINE_BYTES_MAX 
 
 /*
  * Goes over the lines that nobody could object to, a block of sixteen bytes at a time: each control
- * byte of a block is a tab or the CR of a CRLF behind some bytes and before a good start of a line.
+ * byte of a block is the CR of a CRLF behind some bytes and before a letter.
  * Stops with *at at the first other one (be it the empty line) or near the end of the bytes; *line
  * is the start of the line that *at lies in.
  */
@@ -168,28 +168,31 @@ static void
 skip_plain_lines(struct str bytes, size_t *at, size_t *line)
 {
     size_t block = *at;
+    size_t begin = *line;
     uint32_t taken = 0; /* 1: the block's first byte is the LF of a CR at the last one's end */
-    for (; bytes.len - block >= BLOCK_BYTES + 2; block += BLOCK_BYTES) {
+    for (; bytes.len - block >= BLOCK_BYTES + 3; block += BLOCK_BYTES) {
         uint32_t hits = controls_of(bytes.data + block) & ~taken;
         taken = 0;
-        for (; hits != 0; hits &= hits - 1) {
+        while (hits != 0) {
             uint32_t bit = (uint32_t)__builtin_ctz(hits);
-            const char *hit = bytes.data + block + bit;
             size_t start = block + bit + 2;
-            if (*hit == '\t') {
-                continue;
-            }
-            if (hit[0] != '\r' || hit[1] != '\n' || start == *line + 2 || hit[2] == ' ' ||
-                hit[2] == '\t' || hit[2] == ':' || start - *line > PLAIN_LINE_BYTES_MAX) {
+            uint32_t word; /* CR LF and what begins the next line */
+            memcpy(&word, bytes.data + block + bit, sizeof word);
+            word = le32toh(word);
+            /* Letters are above ':', blanks, the colon itself and the empty line's CR are not. */
+            bool is_good = (word & 0xffff) == ('\r' | '\n' << 8) && (word >> 16 & 0xff) > ':' &&
+                           start - begin - 3 < PLAIN_LINE_BYTES_MAX;
+            if (!is_good) {
                 *at = block + bit;
+                *line = begin;
                 return;
             }
-            *line = start;
-            /* The LF goes with its CR, whose own bit the loop takes away. */
-            hits &= ~(2u << bit);
-            taken = bit + 1 == BLOCK_BYTES ? 1 : 0;
+            begin = start;
+            hits &= ~(3u << bit);
+            taken = bit >> 3 & bit >> 2 & bit >> 1 & bit; /* the LF is the next block's first */
         }
     }
+    *line = begin;
     *at = block + taken;
 }
 #endif

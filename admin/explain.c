@@ -17,6 +17,7 @@
 #include "shm/budget.h"
 #include "shm/gate.h"
 #include "shm/health.h"
+#include "shm/spell.h"
 #include "shm/window.h"
 #include "store/ledger.h"
 #include "store/match.h"
@@ -221,6 +222,9 @@ put_account(struct jsonw *w, struct run *run, const struct select_want *want,
     uint64_t cooling_ms = is_ours && health.state == HEALTH_COOLING && health.until_ms > run->now_ms
                               ? health.until_ms - run->now_ms
                               : 0;
+    if (result == SELECT_MODEL_COOLING) {
+        cooling_ms = spell_left_ms(want->segment, account->index, want->model, run->now_ms);
+    }
     struct str sent = match_mapped(account->model_map, want->model);
     jsonw_object(w);
     jsonw_put_text(w, "account", account->name);

@@ -14,6 +14,7 @@
 #include "base/rand.h"
 #include "http/server.h"
 #include "shm/health.h"
+#include "shm/spell.h"
 #include "store/ledger.h"
 #include "store/object.h"
 
@@ -303,6 +304,16 @@ answer_new_key(const struct work *work, const char *text)
     buf_fini(&body);
 }
 
+/* An account that was made or changed may be asked for every model again. */
+static void
+forget_spells(const struct work *work)
+{
+    struct segment *segment = work->recorder->segment;
+    if (work->kind == MODEL_ACCOUNT && work->object.account.index < segment->accounts) {
+        spell_forget(segment, work->object.account.index);
+    }
+}
+
 static void
 create(struct work *work)
 {
@@ -325,6 +336,7 @@ create(struct work *work)
     if (err != ERR_OK) {
         answer_failure(work, err, ledger_why(ledger_of(work)));
     } else {
+        forget_spells(work);
         recorder_changed(work->recorder);
         if (work->kind == MODEL_KEY && !extra.has_key) {
             answer_new_key(work, text);
@@ -343,6 +355,7 @@ store_change(struct work *work)
         answer_failure(work, err, ledger_why(ledger_of(work)));
         return;
     }
+    forget_spells(work);
     recorder_changed(work->recorder);
     answer_object(work, 200);
 }
@@ -417,6 +430,7 @@ handle_account_verb(struct work *work, struct str verb)
             health_reset(work->recorder->segment, account->index,
                          loop_now_ms(work->recorder->loop));
         }
+        forget_spells(work);
         answer_object(work, 200);
     } else {
         api_error(work->request, 404, "not_found", "An account has no such verb");

@@ -29,6 +29,7 @@
 #include "shm/ring.h"
 #include "shm/session.h"
 #include "shm/slot.h"
+#include "shm/spell.h"
 #include "shm/sticky.h"
 #include "shm/version.h"
 #include "shm/wake.h"
@@ -62,6 +63,7 @@ _Static_assert(sizeof(struct segment_head) <= SEGMENT_PAGE, "the head has its ow
     X(name_wants, struct name_want, (uint64_t)s->slots *NAME_WANTS)       \
     X(job_cells, struct job_cell, JOBS_MAX)                               \
     X(health_rows, struct health, s->accounts)                            \
+    X(spells, struct spell_table, 1u)                                     \
     X(gate_keys, struct gate_key, s->gates)                               \
     X(gate_cells, struct gate_cell, (uint64_t)s->gates * s->stride)       \
     X(window_cells, struct window_cell, (uint64_t)s->gates * s->stride)   \
@@ -140,7 +142,7 @@ segment_bytes_used(const struct segment_want *want)
     if (!set_sizes(&sizes, want)) {
         return 0;
     }
-    uint64_t fixed = SEGMENT_PAGE + sizeof(struct version_words) +
+    uint64_t fixed = SEGMENT_PAGE + sizeof(struct version_words) + sizeof(struct spell_table) +
                      sizes.slots * (sizeof(struct slot) + sizeof(struct counter_row)) +
                      sizes.gates * sizeof(struct gate_key) + sizes.sticky * sizeof(uint64_t);
     uint64_t ring = (uint64_t)sizes.ring_cells * (RING_PAYLOAD_BYTES + sizeof(struct ring_stamp));

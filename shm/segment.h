@@ -25,7 +25,7 @@
 #include "base/hash.h"
 
 #define SEGMENT_MAGIC 0x3149504132425553ull /* "SUB2API1" */
-#define SEGMENT_LAYOUT 3u                   /* grows with every change of any table */
+#define SEGMENT_LAYOUT 4u                   /* grows with every change of any table */
 #define SEGMENT_LINE 64u                    /* bytes of a cache line; every row begins on one */
 #define SEGMENT_BUILD_BYTES 64u
 
@@ -43,6 +43,7 @@ struct ring_ends;
 struct ring_stamp;
 struct session_entry;
 struct slot;
+struct spell_table;
 struct sticky_row;
 struct version_words;
 struct wake_cell;
@@ -104,6 +105,7 @@ struct segment {
     struct name_want *name_wants;          /* [slots][NAME_WANTS] */
     struct job_cell *job_cells;            /* [JOBS_MAX] */
     struct health *health_rows;            /* [accounts] */
+    struct spell_table *spells;            /* [1] */
     struct gate_key *gate_keys;            /* [gates] */
     struct gate_cell *gate_cells;          /* [gates][stride] */
     struct window_cell *window_cells;      /* [gates][stride] */

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "shm/health.h"
+#include "shm/spell.h"
 #include "shm/window.h"
 #include "store/match.h"
 #include "upstream/target.h"
@@ -79,6 +80,9 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
     }
     if (!health_ok(want->segment, account->account.index, want->now_ms)) {
         return SELECT_BENCHED;
+    }
+    if (spell_left_ms(want->segment, account->account.index, want->model, want->now_ms) > 0) {
+        return SELECT_MODEL_COOLING;
     }
     uint32_t gate = 0;
     if (gate_peek(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
@@ -172,20 +176,22 @@ telling(enum select_result result)
         return 2;
     case SELECT_BENCHED:
         return 3;
-    case SELECT_TRIED:
+    case SELECT_MODEL_COOLING:
         return 4;
-    case SELECT_BROKEN:
+    case SELECT_TRIED:
         return 5;
-    case SELECT_DISABLED:
+    case SELECT_BROKEN:
         return 6;
-    case SELECT_MODEL:
+    case SELECT_DISABLED:
         return 7;
-    case SELECT_DIALECT:
+    case SELECT_MODEL:
         return 8;
-    case SELECT_NONE:
+    case SELECT_DIALECT:
         return 9;
+    case SELECT_NONE:
+        return 10;
     }
-    return 9;
+    return 10;
 }
 
 enum select_result
@@ -404,6 +410,20 @@ select_wake(struct segment *segment, const struct catalog_view *view,
     }
 }
 
+bool
+select_has_other(const struct select_want *want)
+{
+    CHECK(want->group < want->view->group_count);
+    const struct catalog_group *group = &want->view->groups[want->group];
+    for (uint32_t i = 0; i < group->account_count; i++) {
+        enum select_result result = select_judge(want, &want->view->accounts[group->accounts[i]]);
+        if (result == SELECT_OK || result == SELECT_FULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* When this account can be had, if benched or out of its minute; UINT64_MAX: never, 0: now. */
 static uint64_t
 wait_of(const struct select_want *want, const struct catalog_account *account)
@@ -416,6 +436,8 @@ wait_of(const struct select_want *want, const struct catalog_account *account)
             return PROBE_WAIT_MS;
         }
         return health.until_ms > want->now_ms ? health.until_ms - want->now_ms : 0;
+    case SELECT_MODEL_COOLING:
+        return spell_left_ms(want->segment, account->account.index, want->model, want->now_ms);
     case SELECT_RATE:
         return WINDOW_MS - want->now_ms % WINDOW_MS;
     case SELECT_OK:

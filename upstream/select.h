@@ -36,6 +36,7 @@
     X(MODEL, "does not serve the model")              \
     X(TRIED, "failed for this request already")       \
     X(BENCHED, "cooling down")                        \
+    X(MODEL_COOLING, "cooling down for this model")   \
     X(RATE, "its requests a minute are used up")      \
     X(FULL, "all its slots are in use")               \
     X(NONE, "the group has no account")
@@ -70,8 +71,8 @@ struct select_choice {
 
 /*
  * OK: *out is held until select_give(). Otherwise the most telling reason over all accounts: FULL
- * (wait: something will free up), RATE, BENCHED, TRIED, BROKEN, DISABLED, MODEL, DIALECT, NONE, in
- * this order of preference.
+ * (wait: something will free up), RATE, BENCHED, MODEL_COOLING, TRIED, BROKEN, DISABLED, MODEL,
+ * DIALECT, NONE, in this order of preference.
  */
 enum select_result select_take(const struct select_want *want, struct select_choice *out);
 
@@ -109,6 +110,10 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
  * its minute; the accounts that this request tried count too. 0: one can be had now, or none ever.
  */
 uint64_t select_wait_ms(const struct select_want *want);
+
+/* Is there an account of the group, other than those tried, that could take the request now or
+ * when it has waited? */
+bool select_has_other(const struct select_want *want);
 
 /* Less is better, field by field. */
 struct select_rank {

@@ -10,6 +10,7 @@
 #include "shm/counter.h"
 #include "shm/health.h"
 #include "shm/heritage.h"
+#include "shm/spell.h"
 #include "store/match.h"
 #include "upstream/hint.h"
 #include "upstream/reach.h"
@@ -20,6 +21,8 @@
 
 /* A limit that a success used up fills again all the time: then it is better to ask. */
 #define REST_MS_MAX 60000u
+/* So long an account is not asked for a model that its provider does not have. */
+#define MODEL_REST_MS 300000u
 
 /* --- choosing --- */
 
@@ -113,7 +116,7 @@ refuse_selection(struct relay *relay, enum select_result result)
     struct reply reply = { .status = 503,
                            .code = "no_channel_available",
                            .retry_after_s = relay->retry_after_s > 0 ? relay->retry_after_s : 5 };
-    if (result == SELECT_MODEL || result == SELECT_DIALECT) {
+    if (result == SELECT_MODEL || result == SELECT_DIALECT || result == SELECT_MODEL_COOLING) {
         reply = (struct reply){ .status = 404, .code = "model_not_found", .param = "model" };
         reply.message = arena_printf(arena,
                                      "No account of your group serves the model '%.*s' in "
@@ -426,6 +429,31 @@ on_turn(struct exchange *exchange)
     stream_turn(relay);
 }
 
+/*
+ * The provider does not have the model: the account rests for it, and another one is asked, if
+ * there is another one. An only account is asked each time: it may have the model one day.
+ */
+static bool
+is_other_asked(struct relay *relay, const struct error_found *found)
+{
+    if (found->kind != ERROR_MODEL || relay->request == NULL || relay->model.len == 0 ||
+        relay->tried_count + 1 > relay->worker->reach->conf->max_switches) {
+        return false;
+    }
+    const struct account *account = &relay->choice.account->account;
+    struct select_want want = want_of(relay);
+    uint64_t tried[ATTEMPTS_MAX + 1];
+    memcpy(tried, relay->tried, relay->tried_count * sizeof tried[0]);
+    tried[relay->tried_count] = account->id;
+    want.tried = tried;
+    want.tried_count = relay->tried_count + 1;
+    if (!select_has_other(&want)) {
+        return false;
+    }
+    spell_cast(want.segment, account->index, relay->model, MODEL_REST_MS, want.now_ms);
+    return true;
+}
+
 /* A provider's whole error answer. */
 static void
 judge_error(struct relay *relay)
@@ -436,6 +464,12 @@ judge_error(struct relay *relay)
     error_read(relay->row->dialect, stream->status, buf_str(&stream->tail), &found);
     char cleaned[EXCERPT_BYTES + 1];
     size_t length = error_clean(str_of(found.message), cleaned, sizeof cleaned);
+    if (decision.verdict == RETRY_PASS && is_other_asked(relay, &found)) {
+        decision = (struct retry_decision){ .verdict = RETRY_SWITCH,
+                                            .status = 404,
+                                            .code = "model_not_found",
+                                            .message = "The upstream does not have this model" };
+    }
     if (decision.verdict == RETRY_SWITCH) {
         if (relay->retry_after_s == 0) {
             uint32_t max_ms = relay->worker->reach->conf->bench_ms_max;

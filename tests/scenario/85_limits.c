@@ -164,10 +164,46 @@ waits_are_told_in_seconds(void)
     play_must_ctl("account", "reset", "openai", NULL);
 }
 
+/* A provider that does not have the model: another account is asked, and the first one rests for
+ * this model only. When there is no other, its answer is passed on. */
+static void
+a_model_rests_alone(void)
+{
+    char *url = play_text("http://127.0.0.1:%u", play_world.fake_port);
+    char *secret = play_text("%s/nomodel.key", play_world.dir);
+    play_write_file(secret, "fake-status404\n");
+    play_must_ctl("account", "create", "nomodel", "--platform", "openai", "--base-url", url,
+                  "--api-key-file", secret, "--priority", "1", NULL);
+    struct play_answer a = play_read(ask("fake-usage", false), 10000);
+    PLAY_CHECK(a.status == 200, "the other account is not asked: %d %s", a.status, a.body);
+    struct play_run run = play_ctl("--json", "account", "show", "nomodel", NULL);
+    PLAY_CHECK(play_json_is(run.out, "state", "ok"), "the account itself is well: %s", run.out);
+    play_must_ctl("key", "create", "modelkey", "--user", "tester", NULL);
+    run = play_ctl("--json", "explain", "--key", "modelkey", "--model", "fake-usage", NULL);
+    PLAY_CHECK(has(&run, "cooling down for this model") &&
+                   play_json_is(run.out, "chosen", "openai"),
+               "explain: %s", run.out);
+    run = play_ctl("--json", "explain", "--key", "modelkey", "--model", "fake-n3", NULL);
+    PLAY_CHECK(play_json_is(run.out, "chosen", "nomodel"), "another model: %s", run.out);
+    play_must_ctl("account", "reset", "nomodel", NULL);
+    run = play_ctl("--json", "explain", "--key", "modelkey", "--model", "fake-usage", NULL);
+    PLAY_CHECK(play_json_is(run.out, "chosen", "nomodel"), "after a reset: %s", run.out);
+    play_must_ctl("account", "disable", "openai", NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        a = play_read(ask("fake-usage", false), 10000);
+        PLAY_CHECK(a.status == 404 && strstr(a.body, "model") != NULL, "no other: %d %s", a.status,
+                   a.body);
+    }
+    play_must_ctl("account", "enable", "openai", NULL);
+    play_must_ctl("account", "remove", "nomodel", NULL);
+    play_must_ctl("key", "remove", "modelkey", NULL);
+}
+
 static const struct play_test tests[] = {
     { "slots_equal_leases", slots_equal_leases, 60 },
     { "selection_is_explained", selection_is_explained, 60 },
     { "waits_are_told_in_seconds", waits_are_told_in_seconds, 0 },
+    { "a_model_rests_alone", a_model_rests_alone, 60 },
     { NULL, NULL, 0 },
 };
 

@@ -562,27 +562,6 @@ gate_waiting(const struct segment *segment, uint32_t gate)
     return sum;
 }
 
-uint32_t
-gate_place(const struct gate_local *local, const struct gate_waiter *waiter)
-{
-    if (!gate_waiter_waits(waiter)) {
-        return 0;
-    }
-    uint32_t place = 1;
-    const struct gate_queue *queue = &local->queues[waiter->gate];
-    for (const struct list *link = waiter->link.prev; link != &queue->waiters; link = link->prev) {
-        place++;
-    }
-    for (uint32_t slot = 0; slot < local->segment->slots; slot++) {
-        const struct gate_cell *cell = cell_of(local->segment, waiter->gate, slot);
-        uint64_t head_ns = atomic_load(&cell->head_ns);
-        if (slot != local->slot && head_ns != 0 && head_ns < waiter->arrived_ns) {
-            place += atomic_load_explicit(&cell->waiting, memory_order_relaxed);
-        }
-    }
-    return place;
-}
-
 void
 gate_read(const struct segment *segment, uint32_t gate, struct gate_view *out)
 {

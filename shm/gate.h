@@ -159,9 +159,6 @@ gate_waiter_waits(const struct gate_waiter *waiter)
  */
 void gate_on_wake(struct gate_local *local);
 
-/* Place in the queue over all processes, 1 = next; as published, a hint. 0: does not wait. */
-uint32_t gate_place(const struct gate_local *local, const struct gate_waiter *waiter);
-
 /* The recorder, from slot_sweep(), which then wakes everybody: clears the dead slot's words. */
 void gate_sweep(struct segment *segment, uint32_t dead_slot);
 /* True when the slot's words are all 0. */

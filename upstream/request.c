@@ -225,6 +225,17 @@ put_credential(struct writer *w, enum dialect dialect, struct str secret)
     }
 }
 
+/* A form keeps its boundary, JSON its parameters; whatever else the client called its body, we have
+ * read it as JSON (curl -d says it is a form). */
+static struct str
+body_type(const struct header_list *headers)
+{
+    struct str type = header_find(headers, STR("content-type"));
+    bool is_kept = type.len > 0 && (memmem(type.data, type.len, "json", 4) != NULL ||
+                                    memmem(type.data, type.len, "multipart/", 10) != NULL);
+    return is_kept ? type : STR("application/json");
+}
+
 /* Fields that the API needs and that a client may have left out. */
 static void
 put_needed(struct writer *w, const struct request_want *want, enum dialect dialect)
@@ -241,7 +252,7 @@ put_needed(struct writer *w, const struct request_want *want, enum dialect diale
         put(w, STR("anthropic-version: 2023-06-01\r\n"));
     }
     if (want->has_body) {
-        struct str type = header_find(headers, STR("content-type"));
+        struct str type = body_type(headers);
         put_field(w, STR("Content-Type"), type.len > 0 ? type : STR("application/json"));
         char number[NUM_TEXT_BYTES];
         uint32_t length = num_text(want->body_bytes, number);

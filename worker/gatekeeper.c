@@ -159,13 +159,15 @@ take_view(struct relay *relay, struct reply *refusal)
     return ERR_OK;
 }
 
+/* A key that leads nowhere. An address that tries many is slowed down; a good key from the same
+ * address (a proxy stands in front of many clients) is served all the same. */
 static enum err
-check_penalty(struct relay *relay, struct reply *refusal)
+refuse_unknown(struct relay *relay, struct reply *refusal)
 {
     uint64_t retry_after_ms = 0;
     if (!penalty_is_refused(&relay->worker->penalty, relay->request->address,
                             loop_now_ms(relay->worker->loop), &retry_after_ms)) {
-        return ERR_OK;
+        return refuse_key(relay, refusal, STR("This API key is not known"));
     }
     enum err err = refuse(relay, refusal, 429, "rate_limit_exceeded",
                           STR("Too many wrong API keys from this address"), COUNTER_REFUSED_AUTH);
@@ -176,10 +178,6 @@ check_penalty(struct relay *relay, struct reply *refusal)
 enum err
 gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply *refusal)
 {
-    enum err err = check_penalty(relay, refusal);
-    if (err != ERR_OK) {
-        return err;
-    }
     struct credentials found = { .count = 0 };
     collect(relay, &found);
     if (found.count == 0) {
@@ -188,7 +186,7 @@ gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply
                           "x-goog-api-key"),
                       COUNTER_REFUSED_AUTH);
     }
-    err = take_view(relay, refusal);
+    enum err err = take_view(relay, refusal);
     if (err != ERR_OK) {
         return err;
     }
@@ -202,7 +200,7 @@ gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply
             return err == ERR_OK ? check_key(relay, *out, refusal) : err;
         }
     }
-    return refuse_key(relay, refusal, STR("This API key is not known"));
+    return refuse_unknown(relay, refusal);
 }
 
 enum err

@@ -66,8 +66,8 @@ const struct setting workerconf_rows[] = {
       .standard = "120",
       .unit = "failures",
       .is_reloadable = true,
-      .help = "Wrong keys of one client address and worker within auth_window before it is "
-              "answered 429 rate_limit_exceeded without a look-up; 0 = no limit." },
+      .help = "Wrong keys of one client address and worker within auth_window before further wrong "
+              "ones are answered 429 rate_limit_exceeded; 0 = no limit." },
     { .key = "auth_window",
       .type = SETTING_MS,
       ROW(auth_window_ms),

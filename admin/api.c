@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "admin/adminconf.h"
+#include "admin/bindings.h"
 #include "admin/explain.h"
 #include "admin/live.h"
 #include "admin/objects.h"
@@ -93,12 +94,18 @@ route_rest(struct server_request *request, struct str first, struct str second, 
 {
     bool is_get = str_equal(request->head.method, STR("GET"));
     bool is_post = str_equal(request->head.method, STR("POST"));
+    bool is_delete = str_equal(request->head.method, STR("DELETE"));
     if (is_get && str_equal(first, STR("status"))) {
         live_status(request);
     } else if (is_get && str_equal(first, STR("top"))) {
         live_top(request);
     } else if (is_get && str_equal(first, STR("slots"))) {
         slots_handle(request);
+    } else if (is_get && str_equal(first, STR("sticky")) && second.len == 0) {
+        bindings_list(request);
+    } else if (is_delete && str_equal(first, STR("sticky")) &&
+               (second.len == 0 || (str_equal(second, STR("account")) && third.len > 0))) {
+        bindings_clear(request, third);
     } else if (is_get && str_equal(first, STR("explain"))) {
         explain_handle(request);
     } else if (is_get && str_equal(first, STR("usage")) && str_equal(second, STR("recent"))) {

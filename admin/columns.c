@@ -79,6 +79,11 @@ static const struct table_column slots_columns[] = {
     { "check", "CHECK" },
     { "by_worker", "WORKER:HELD+WAITING" },
 };
+static const struct table_column sticky_columns[] = {
+    { "session", "SESSION" },
+    { "account", "ACCOUNT" },
+    { "expires_s", "EXPIRES S" },
+};
 static const struct table_column usage_columns[] = {
     { "time", "TIME" },   { "request", "REQUEST" },        { "endpoint", "ENDPOINT" },
     { "model", "MODEL" }, { "status", "STATUS" },          { "code", "CODE" },
@@ -110,5 +115,6 @@ const struct table_columns columns_of_kind[MODEL_KINDS] = {
 const struct table_columns columns_top = COLUMNS(top_columns);
 const struct table_columns columns_explain = COLUMNS(explain_columns);
 const struct table_columns columns_slots = COLUMNS(slots_columns);
+const struct table_columns columns_sticky = COLUMNS(sticky_columns);
 const struct table_columns columns_usage = COLUMNS(usage_columns);
 const struct table_columns columns_processes = COLUMNS(process_columns);

@@ -13,6 +13,7 @@ extern const struct table_columns columns_of_kind[MODEL_KINDS];
 extern const struct table_columns columns_top;
 extern const struct table_columns columns_explain;
 extern const struct table_columns columns_slots;
+extern const struct table_columns columns_sticky;
 extern const struct table_columns columns_usage;
 extern const struct table_columns columns_processes;
 

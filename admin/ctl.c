@@ -12,6 +12,7 @@
 
 #include "admin/call.h"
 #include "admin/columns.h"
+#include "admin/ctlsticky.h"
 #include "admin/form.h"
 #include "admin/table.h"
 #include "base/arena.h"
@@ -45,6 +46,7 @@ static const char usage_text[] =
     "  top [--once] [--sort MEMBER]       requests in flight, refreshed each second\n"
     "  slots [--all]                      gates: held and waiting, checked against the leases\n"
     "  explain --key K --model M [--dialect D]   who would serve it and why not the others\n"
+    "  sticky list|clear [--account NAME] sessions and the accounts they stay at\n"
     "  usage [--count N]                  finished requests, newest first\n"
     "  kill REQUEST                       end a request in flight\n"
     "  reload | stop                      as SIGHUP and SIGTERM to the master\n"
@@ -527,6 +529,10 @@ run(struct ctl *ctl, const char *command)
     }
     if (strcmp(command, "slots") == 0) {
         return run_slots(ctl);
+    }
+    if (strcmp(command, "sticky") == 0) {
+        return ctlsticky_run(ctl->socket, ctl->wants_json, ctl->argc - ctl->at,
+                             ctl->argv + ctl->at);
     }
     if (strcmp(command, "explain") == 0) {
         return run_explain(ctl);

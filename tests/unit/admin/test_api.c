@@ -7,6 +7,7 @@
 #include "shm/heritage.h"
 #include "shm/lease.h"
 #include "shm/ring.h"
+#include "shm/sticky.h"
 #include "shm/version.h"
 #include "store/storeconf.h"
 #include "tests/unit/shm/testseg.h"
@@ -316,5 +317,37 @@ Test(recorder, takes_up_what_another_left)
         _exit(recorder_main(&office->heritage));
     }
     EXPECT(office, 200, "GET", "/v1/users/joe", "");
+    close_office(office);
+}
+
+Test(bindings, are_listed_and_cleared)
+{
+    struct office *office = open_office();
+    struct segment *segment = &office->test.segment;
+    EXPECT(office, 201, "POST", "/v1/accounts",
+           "{\"name\":\"a\",\"platform\":\"openai\",\"secret\":\"sk-very-secret-1234\"}");
+    EXPECT(office, 201, "POST", "/v1/accounts",
+           "{\"name\":\"b\",\"platform\":\"openai\",\"secret\":\"sk-very-secret-5678\"}");
+    EXPECT(office, 200, "GET", "/v1/sticky", "");
+    cr_expect(says(office, "\"items\":[]") && says(office, "\"total\":0"), "%s", office->body);
+    for (uint32_t i = 0; i < 3; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "session %u", i);
+        uint64_t key = sticky_key(segment, 1, 2, 0, str_of(text));
+        sticky_put(segment, key, i == 2 ? 1 : 0, clock_now_ms(), 3600000);
+    }
+    EXPECT(office, 200, "GET", "/v1/sticky", "");
+    cr_expect(says(office, "\"total\":3") && says(office, "\"account\":\"a\"") &&
+                  says(office, "\"account\":\"b\"") && says(office, "\"expires_s\":36"),
+              "%s", office->body);
+    EXPECT(office, 404, "DELETE", "/v1/sticky/account/nobody", "");
+    EXPECT(office, 404, "DELETE", "/v1/sticky/account", "");
+    EXPECT(office, 200, "DELETE", "/v1/sticky/account/a", "");
+    cr_expect(says(office, "\"dropped\":2"), "%s", office->body);
+    EXPECT(office, 200, "GET", "/v1/sticky", "");
+    cr_expect(says(office, "\"total\":1") && !says(office, "\"account\":\"a\""), "%s",
+              office->body);
+    EXPECT(office, 200, "DELETE", "/v1/sticky", "");
+    cr_expect(says(office, "\"dropped\":1"), "%s", office->body);
     close_office(office);
 }

@@ -72,7 +72,7 @@ struct caller {
     bool is_running;  /* inside caller_run */
     bool is_listed;   /* its request counts in server->busy_count */
     bool is_dropping; /* HEAD request or a status without body: body bytes are dropped */
-    bool is_refused;  /* bad input: never read on */
+    bool is_refused;  /* bad or unwanted input: never read on */
     bool close_after; /* the owner or a rule wants the connection closed after this answer */
     bool is_cut;      /* the answer broke off */
     bool told_half;   /* on_gone(true) was called for this request */

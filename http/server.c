@@ -200,7 +200,9 @@ choose_connection(struct caller *caller)
 {
     const struct server *server = caller->server;
     const struct parser_head *head = &caller->request.head;
-    bool stays = body_is_behind(caller) && head->keep_alive && !caller->close_after &&
+    /* The rest of an unwanted body may yet come: closing over it takes the answer with it. */
+    caller->is_refused = !body_is_behind(caller);
+    bool stays = !caller->is_refused && head->keep_alive && !caller->close_after &&
                  !server->is_draining && caller->served < server->conf->requests_per_conn &&
                  caller->framing != HEADING_UNTIL_CLOSE;
     caller->close_after = !stays;

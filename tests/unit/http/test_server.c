@@ -2,6 +2,7 @@
  * Our side of a client over real sockets: order, framing, bodies.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -423,5 +424,22 @@ Test(server, expands_bodies_but_no_bombs)
     (void)close(fd);
     free(plain);
     free(coded);
+    rig_stop(&rig);
+}
+
+Test(server, a_late_body_does_not_take_the_answer_with_it)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig_start(&rig, 10);
+    int fd = rig_connect(&rig);
+    rig_send(&rig, fd, POST("/deny", "Content-Length: 5\r\n"));
+    for (int i = 0; i < 20; i++) {
+        loop_turn(rig.loop, 1);
+    }
+    rig_send(&rig, fd, "late!");
+    HAS(rig_read(&rig, fd, "denied"), "connection: close\r\n");
+    cr_expect_eq(send(fd, "more", 4, MSG_NOSIGNAL), 4, "reset: %d", errno);
+    (void)close(fd);
     rig_stop(&rig);
 }

@@ -52,6 +52,7 @@ struct client {
     bool is_excused; /* its process is being killed */
     bool has_head;
     uint32_t number;
+    uint32_t before;   /* the request before it, or the same */
     uint64_t next_ms;  /* idle: not before this; busy: since when */
     uint64_t leave_ms; /* goes away then; 0 = stays */
     int64_t left;      /* body bytes to come; -1 = chunked */
@@ -171,6 +172,7 @@ crashload_begin(uint32_t conns)
     for (uint32_t i = 0; i < conns; i++) {
         clients[i].fd = -1;
         clients[i].is_busy = false;
+        clients[i].number = clients[i].before = 0;
         clients[i].next_ms = now + crash_random(200);
     }
 }
@@ -233,6 +235,13 @@ crashload_excuse(const bool ports[65536])
         if (c->fd >= 0 && (ports == NULL || ports[c->port])) {
             c->is_excused = true;
             requests[c->number].is_excused = true; /* Idle: perhaps not yet settled. */
+        }
+        /* Its answer may be whole and the next be sent before it is settled. */
+        if (requests[c->before].outcome == CRASH_WHOLE) {
+            requests[c->before].is_excused = true;
+        }
+        if (c->fd < 0) {
+            requests[c->number].is_excused = true;
         }
     }
 }
@@ -463,6 +472,7 @@ start_request(struct client *c, uint64_t now)
     while (dice >= kinds[kind].share) {
         dice -= kinds[kind++].share;
     }
+    c->before = c->number;
     c->number = started++;
     c->is_busy = true;
     c->is_reused = was_open;

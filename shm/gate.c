@@ -16,13 +16,12 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/hash.h"
+#include "shm/spot.h"
 #include "shm/wake.h"
 
 #define GATE_ID_BITS 56u
-#define GATE_PROBES_MAX 256u /* a run this long means a table that is as good as full */
-#define GATE_TRIES 8u        /* of a newcomer that collides with others on the last places */
-#define GATE_CLASSES_MAX 8u  /* classes of waiters that one pass remembers as failed */
+#define GATE_TRIES 8u       /* of a newcomer that collides with others on the last places */
+#define GATE_CLASSES_MAX 8u /* classes of waiters that one pass remembers as failed */
 
 static struct gate_cell *
 cell_of(const struct segment *segment, uint32_t gate, uint32_t slot)
@@ -41,61 +40,16 @@ key_word(enum gate_kind kind, uint64_t id)
     return ((uint64_t)kind << GATE_ID_BITS) | id;
 }
 
-/*
- * Where this process found names lately: they never move, and the same few are looked up for every
- * request. Only a hint: the name that stands in the segment decides, so one of another segment does
- * no harm.
- */
-#define HINTS 256u
-static uint32_t hints[HINTS];
-
-static uint32_t *
-hint_of(uint64_t word)
-{
-    return &hints[(word * 0x9e3779b97f4a7c15ull) >> 56];
-}
-
-static enum err
-look_up(const struct segment *segment, uint64_t word, bool may_insert, uint32_t *out_gate)
-{
-    uint32_t *hint = hint_of(word);
-    if (*hint < segment->gates && atomic_load(&segment->gate_keys[*hint].word) == word) {
-        *out_gate = *hint;
-        return ERR_OK;
-    }
-    uint32_t mask = segment->gates - 1u;
-    uint32_t at = (uint32_t)hash_u64(&segment->hash_key, word) & mask;
-    uint32_t probes = segment->gates < GATE_PROBES_MAX ? segment->gates : GATE_PROBES_MAX;
-    for (uint32_t i = 0; i < probes; i++, at = (at + 1u) & mask) {
-        uint64_t there = atomic_load(&segment->gate_keys[at].word);
-        if (there == 0) {
-            if (!may_insert) {
-                return ERR_GONE;
-            }
-            /* Once and for ever; when another was quicker, `there` is what it wrote. */
-            if (atomic_compare_exchange_strong(&segment->gate_keys[at].word, &there, word)) {
-                there = word;
-            }
-        }
-        if (there == word) {
-            *out_gate = at;
-            *hint = at;
-            return ERR_OK;
-        }
-    }
-    return may_insert ? ERR_FULL : ERR_GONE;
-}
-
 enum err
 gate_find(struct segment *segment, enum gate_kind kind, uint64_t id, uint32_t *out_gate)
 {
-    return look_up(segment, key_word(kind, id), true, out_gate);
+    return spot_find(segment, key_word(kind, id), true, out_gate);
 }
 
 enum err
 gate_peek(const struct segment *segment, enum gate_kind kind, uint64_t id, uint32_t *out_gate)
 {
-    return look_up(segment, key_word(kind, id), false, out_gate);
+    return spot_find(segment, key_word(kind, id), false, out_gate);
 }
 
 static bool

@@ -23,7 +23,7 @@ const struct setting shmconf_rows[] = {
       "Users, keys, groups (twice) and accounts that had a request since the start, together; "
       "rounded up to a power of two. When the table is full, new ones are refused with 503 "
       "overloaded. Unused ones cost 8 bytes." },
-    { "ring_cells", SETTING_U32, SHMCONF_AT(ring_cells), 16, RING_CELLS_MAX, "32768", "records",
+    { "ring_cells", SETTING_U32, SHMCONF_AT(ring_cells), 16, RING_CELLS_MAX, "16384", "records",
       NULL, false,
       "Finished requests of one worker that are not yet in the store; rounded up to a power of "
       "two. When the store does not keep up (a full disk), new requests are refused with 503 as "

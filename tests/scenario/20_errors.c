@@ -502,6 +502,8 @@ static const struct play_test tests[] = {
 static const char *const settings[] = { "upstream.first_byte_timeout=2s",
                                         "worker.queue_user_time=500ms",
                                         "worker.queue_account_time=500ms",
-                                        "worker.auth_failures=100000", NULL };
+                                        "worker.auth_failures=100000",
+                                        "worker.sticky_time=0",
+                                        NULL };
 
 PLAY_GROUP(group, "errors", tests, settings, NULL)

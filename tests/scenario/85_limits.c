@@ -207,6 +207,6 @@ static const struct play_test tests[] = {
     { NULL, NULL, 0 },
 };
 
-static const char *const settings[] = { "upstream.bench_max=60s", NULL };
+static const char *const settings[] = { "upstream.bench_max=60s", "worker.sticky_time=0", NULL };
 
 PLAY_GROUP(group, "limits", tests, settings, NULL)

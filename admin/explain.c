@@ -152,16 +152,20 @@ judge_records(struct run *run)
 }
 
 static void
-judge_window(struct run *run, enum gate_kind kind, uint64_t id, uint32_t rpm, const char *name)
+judge_window(struct run *run, enum gate_kind kind, uint64_t id, uint32_t rpm, uint64_t tpm,
+             const char *name)
 {
     uint32_t gate = 0;
     struct window_view window;
-    if (rpm == 0 || gate_peek(run->recorder->segment, kind, id, &gate) != ERR_OK) {
+    if ((rpm == 0 && tpm == 0) || gate_peek(run->recorder->segment, kind, id, &gate) != ERR_OK) {
         return;
     }
     window_read(run->recorder->segment, gate, run->now_ms, &window);
-    if (window.requests >= rpm) {
+    if (rpm != 0 && window.requests >= rpm) {
         refuse(run, "rate_limit_exceeded", "the", name, "has used up its requests a minute");
+    }
+    if (tpm != 0 && window.tokens >= tpm) {
+        refuse(run, "rate_limit_exceeded", "the", name, "has used up its tokens a minute");
     }
 }
 
@@ -198,9 +202,9 @@ static void
 judge_key(struct run *run)
 {
     judge_records(run);
-    judge_window(run, GATE_KEY, run->key.id, run->key.rpm, "key");
-    judge_window(run, GATE_USER, run->user.id, run->user.rpm, "user");
-    judge_window(run, GATE_GROUP, run->group.id, run->group.rpm, "group");
+    judge_window(run, GATE_KEY, run->key.id, run->key.rpm, run->key.tpm, "key");
+    judge_window(run, GATE_USER, run->user.id, run->user.rpm, run->user.tpm, "user");
+    judge_window(run, GATE_GROUP, run->group.id, run->group.rpm, run->group.tpm, "group");
     judge_quota(run);
     judge_gate(run, GATE_KEY, run->key.id, run->key.concurrency, "key");
     judge_gate(run, GATE_USER, run->user.id, run->user.concurrency, "user");

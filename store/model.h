@@ -36,6 +36,7 @@ struct user {
     bool is_disabled;
     uint32_t concurrency; /* requests in flight over all keys */
     uint32_t rpm;         /* requests a minute */
+    uint64_t tpm;         /* tokens a minute, input and output */
     char note[256];
     uint64_t created_ms; /* wall */
 };
@@ -55,6 +56,7 @@ struct key {
     char addresses[LIST_TEXT_BYTES]; /* CIDRs that may use it, comma separated; empty = all */
     uint32_t concurrency;
     uint32_t rpm;
+    uint64_t tpm;
     uint64_t input_tokens_max; /* of one request, estimated; refused with input_too_large */
     uint64_t quota_tokens;     /* input + output tokens over the key's life; quota_exhausted */
     char note[256];
@@ -67,6 +69,7 @@ struct group {
     bool is_disabled;
     uint32_t concurrency;
     uint32_t rpm;
+    uint64_t tpm;
     char models[LIST_TEXT_BYTES]; /* globs its keys may ask for; empty = all */
     char note[256];
     uint64_t created_ms;
@@ -83,6 +86,7 @@ struct account {
     uint32_t weight;              /* among equals; 1 unless set */
     uint32_t concurrency;
     uint32_t rpm;
+    uint64_t tpm;
     char models[LIST_TEXT_BYTES];    /* globs it serves; empty = all */
     char model_map[LIST_TEXT_BYTES]; /* "asked=sent", left may be a glob; comma separated */
     char dialects[64];               /* "chat,responses"; empty = what the platform speaks */

@@ -71,6 +71,18 @@ judge_record(const struct select_want *want, const struct catalog_account *accou
     return was_tried(want, account->account.id) ? SELECT_TRIED : SELECT_OK;
 }
 
+static bool
+has_minute(const struct account *account)
+{
+    return account->rpm != 0 || account->tpm != 0;
+}
+
+static bool
+is_over(uint64_t count, uint64_t limit)
+{
+    return limit != 0 && count >= limit;
+}
+
 enum select_result
 select_judge(const struct select_want *want, const struct catalog_account *account)
 {
@@ -89,9 +101,10 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
         return SELECT_OK;
     }
     struct window_view window = { 0 };
-    if (account->account.rpm != 0) {
+    if (has_minute(&account->account)) {
         window_read(want->segment, gate, want->now_ms, &window);
-        if (window.requests >= account->account.rpm) {
+        if (is_over(window.requests, account->account.rpm) ||
+            is_over(window.tokens, account->account.tpm)) {
             return SELECT_RATE;
         }
     }
@@ -130,11 +143,11 @@ select_enter(const struct select_want *want, struct select_choice *out)
     const struct account *record = &out->account->account;
     uint64_t retry_after_ms = 0;
     enum select_result result = SELECT_OK;
-    if (record->rpm != 0 && window_take(want->segment, want->slot, out->gate, record->rpm, 0,
-                                        want->now_ms, &retry_after_ms) != ERR_OK) {
+    if (has_minute(record) && window_take(want->segment, want->slot, out->gate, record->rpm,
+                                          record->tpm, want->now_ms, &retry_after_ms) != ERR_OK) {
         result = SELECT_RATE;
     } else if (!health_enter(want->segment, record->index, want->now_ms, &out->is_probe)) {
-        if (record->rpm != 0) {
+        if (has_minute(record)) {
             window_give(want->segment, want->slot, out->gate, want->now_ms);
         }
         result = SELECT_BENCHED;
@@ -271,9 +284,9 @@ take_only(const struct select_want *want, const struct catalog_group *group,
     }
     *out = (struct select_choice){ .account = account, .account_index = index, .gate = gate };
     uint64_t retry_after_ms = 0;
-    if (account->account.rpm != 0 &&
-        window_take(want->segment, want->slot, gate, account->account.rpm, 0, want->now_ms,
-                    &retry_after_ms) != ERR_OK) {
+    if (has_minute(&account->account) &&
+        window_take(want->segment, want->slot, gate, account->account.rpm, account->account.tpm,
+                    want->now_ms, &retry_after_ms) != ERR_OK) {
         select_give(want->segment, want->slot, want->view, out);
         return SELECT_RATE;
     }

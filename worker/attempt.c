@@ -125,7 +125,7 @@ refuse_selection(struct relay *relay, enum select_result result)
     } else if (result == SELECT_RATE) {
         reply.status = 429;
         reply.code = "rate_limit_exceeded";
-        reply.message = STR("All accounts of your group have used up their requests a minute");
+        reply.message = STR("All accounts of your group have used up their minute");
     } else {
         reply.message =
             arena_printf(arena, "No account is available now (%s)", select_text(result));

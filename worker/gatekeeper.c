@@ -275,33 +275,57 @@ find_gates(struct relay *relay, const struct catalog_key *key)
     return ERR_OK;
 }
 
+/* What may begin in a minute; 0 = no limit. */
+struct minute {
+    uint32_t requests;
+    uint64_t tokens;
+};
+
+static bool
+is_limited(const struct minute *minute)
+{
+    return minute->requests != 0 || minute->tokens != 0;
+}
+
 static void
-give_windows(struct relay *relay, const uint32_t rpm[RELAY_GATES], uint32_t count, uint64_t now_ms)
+give_windows(struct relay *relay, const struct minute limits[RELAY_GATES], uint32_t count,
+             uint64_t now_ms)
 {
     for (uint32_t i = 0; i < count; i++) {
-        if (rpm[i] != 0) {
+        if (is_limited(&limits[i])) {
             window_give(relay->worker->segment, relay->worker->slot, relay->holds[i].gate, now_ms);
         }
     }
 }
 
 static enum err
-take_windows(struct relay *relay, const uint32_t rpm[RELAY_GATES], uint64_t now_ms,
+refuse_minute(struct relay *relay, enum relay_gate at, const struct minute *limit, uint64_t now_ms,
+              struct reply *refusal)
+{
+    struct window_view window;
+    window_read(relay->worker->segment, relay->holds[at].gate, now_ms, &window);
+    bool is_tokens = limit->tokens != 0 && window.tokens >= limit->tokens;
+    struct str message =
+        arena_printf(&relay->request->arena, "The %s's limit of %" PRIu64 " %s a minute is reached",
+                     gatekeeper_limiter(at), is_tokens ? limit->tokens : (uint64_t)limit->requests,
+                     is_tokens ? "tokens" : "requests");
+    return refuse(relay, refusal, 429, "rate_limit_exceeded", message, COUNTER_REFUSED_RATE);
+}
+
+static enum err
+take_windows(struct relay *relay, const struct minute limits[RELAY_GATES], uint64_t now_ms,
              struct reply *refusal)
 {
     struct worker *worker = relay->worker;
     for (uint32_t i = 0; i < RELAY_GATES; i++) {
         uint64_t retry_after_ms = 0;
-        if (rpm[i] == 0 || window_take(worker->segment, worker->slot, relay->holds[i].gate, rpm[i],
-                                       0, now_ms, &retry_after_ms) == ERR_OK) {
+        if (!is_limited(&limits[i]) ||
+            window_take(worker->segment, worker->slot, relay->holds[i].gate, limits[i].requests,
+                        limits[i].tokens, now_ms, &retry_after_ms) == ERR_OK) {
             continue;
         }
-        give_windows(relay, rpm, i, now_ms);
-        struct str message = arena_printf(&relay->request->arena,
-                                          "The %s's limit of %u requests a minute is reached",
-                                          gatekeeper_limiter((enum relay_gate)i), rpm[i]);
-        enum err err =
-            refuse(relay, refusal, 429, "rate_limit_exceeded", message, COUNTER_REFUSED_RATE);
+        give_windows(relay, limits, i, now_ms);
+        enum err err = refuse_minute(relay, (enum relay_gate)i, &limits[i], now_ms, refusal);
         refusal->retry_after_s = (uint32_t)(retry_after_ms / 1000 + 1);
         return err;
     }
@@ -347,21 +371,23 @@ gatekeeper_limits(struct relay *relay, const struct catalog_key *key, struct rep
                COUNTER_REFUSED_OVERLOADED);
         return ERR_FULL;
     }
-    const uint32_t rpm[RELAY_GATES] = { key->key.rpm, key->user.rpm,
-                                        relay->view->groups[relay->group].group.rpm };
+    const struct group *group = &relay->view->groups[relay->group].group;
+    const struct minute limits[RELAY_GATES] = { { key->key.rpm, key->key.tpm },
+                                                { key->user.rpm, key->user.tpm },
+                                                { group->rpm, group->tpm } };
     uint64_t now_ms = clock_now_ms();
-    enum err err = take_windows(relay, rpm, now_ms, refusal);
+    enum err err = take_windows(relay, limits, now_ms, refusal);
     if (err != ERR_OK) {
         return err;
     }
     err = take_quota(relay, refusal);
     if (err != ERR_OK) {
-        give_windows(relay, rpm, RELAY_GATES, now_ms);
+        give_windows(relay, limits, RELAY_GATES, now_ms);
         return err;
     }
     relay->counted_ms = now_ms;
     for (uint32_t i = 0; i < RELAY_GATES; i++) {
-        relay->counted |= (uint8_t)(rpm[i] != 0 ? 1u << i : 0u);
+        relay->counted |= (uint8_t)(is_limited(&limits[i]) ? 1u << i : 0u);
     }
     return ERR_OK;
 }

@@ -109,6 +109,9 @@ settle_limits(struct relay *relay, bool is_recorded, uint64_t sequence)
     for (uint32_t i = 0; i < RELAY_GATES && used > 0; i++) {
         window_add_tokens(worker->segment, worker->slot, relay->holds[i].gate, used, now_of(relay));
     }
+    if (relay->has_choice && used > 0) {
+        window_add_tokens(worker->segment, worker->slot, relay->choice.gate, used, now_of(relay));
+    }
 }
 
 /* A request that reached no account leaves no record: a flood of refusals must not fill the store.

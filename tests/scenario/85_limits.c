@@ -14,13 +14,15 @@ has(const struct play_run *run, const char *text)
     return strstr(run->out, text) != NULL;
 }
 
+/* Each text begins another conversation, which is bound to no account yet. */
 static struct play_conn *
 ask(const char *model, bool wants_stream)
 {
+    static unsigned count;
     struct play_conn *c = play_open(play_world.port);
     char *body = play_text("{\"model\":\"%s\",\"stream\":%s,\"messages\":[{\"role\":\"user\","
-                           "\"content\":\"hi\"}]}",
-                           model, wants_stream ? "true" : "false");
+                           "\"content\":\"hi %u\"}]}",
+                           model, wants_stream ? "true" : "false", count++);
     play_print(c, "%s", play_post_text("/v1/chat/completions", body));
     return c;
 }
@@ -199,11 +201,39 @@ a_model_rests_alone(void)
     play_must_ctl("key", "remove", "modelkey", NULL);
 }
 
+/* Tokens are known when an answer ends; the next request of the minute finds them. The limiter is
+ * named, and the other keys of the user go on. */
+static void
+tokens_a_minute(void)
+{
+    static const char *const nouns[] = { "user", "group", "account" };
+    static const char *const names[] = { "tester", "default", "openai" };
+    for (unsigned i = 0; i < 3; i++) {
+        /* Both requests in one minute of the clock that windows use. */
+        if (play_now_ms() % 60000 > 50000) {
+            play_sleep((unsigned)(60000 - play_now_ms() % 60000) + 50);
+        }
+        play_must_ctl(nouns[i], "set", names[i], "--tpm", "1", NULL);
+        struct play_answer a = play_read(ask("fake-usage", false), 10000);
+        bool had = a.status == 429; /* what earlier tests used in this minute */
+        PLAY_CHECK(had || a.status == 200, "%s: %d %s", nouns[i], a.status, a.body);
+        a = play_read(ask("fake-usage", false), 10000);
+        PLAY_CHECK(a.status == 429 && play_field(&a, "retry-after") != NULL, "%s: %d %s", nouns[i],
+                   a.status, a.body);
+        PLAY_CHECK(i == 2 || (strstr(a.body, nouns[i]) != NULL && strstr(a.body, "tokens") != NULL),
+                   "the limiter is not named: %s", a.body);
+        play_must_ctl(nouns[i], "set", names[i], "--tpm", "0", NULL);
+        a = play_read(ask("fake-usage", false), 10000);
+        PLAY_CHECK(a.status == 200, "%s without a limit: %d %s", nouns[i], a.status, a.body);
+    }
+}
+
 static const struct play_test tests[] = {
     { "slots_equal_leases", slots_equal_leases, 60 },
     { "selection_is_explained", selection_is_explained, 60 },
     { "waits_are_told_in_seconds", waits_are_told_in_seconds, 0 },
     { "a_model_rests_alone", a_model_rests_alone, 60 },
+    { "tokens_a_minute", tokens_a_minute, 90 },
     { NULL, NULL, 0 },
 };
 

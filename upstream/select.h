@@ -37,7 +37,7 @@
     X(TRIED, "failed for this request already")       \
     X(BENCHED, "cooling down")                        \
     X(MODEL_COOLING, "cooling down for this model")   \
-    X(RATE, "its minute is used up")      \
+    X(RATE, "its minute is used up")                  \
     X(FULL, "all its slots are in use")               \
     X(NONE, "the group has no account")
 

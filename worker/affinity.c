@@ -134,7 +134,8 @@ affinity_find(struct relay *relay)
     if (peek->previous_response[0] != '\0') {
         /* The answer it names lies with one account; what was said first is not in this body. */
         affinity->key = key_of(relay, KIND_RESPONSE, str_of(peek->previous_response));
-    } else {
+    } else if (relay->view->groups[relay->group].account_count > 1) {
+        /* Reading how it began costs as much as all the rest: only where there is a choice. */
         affinity->key = opening_key(relay);
     }
     affinity->bound = affinity->key == 0 ? 0 : bound_to(relay, affinity->key);

@@ -5,7 +5,8 @@
  * session-id, session_id or conversation_id; x-session-affinity; x-session-id; thread-id; of the
  * body prompt_cache_key, metadata.user_id or the session inside it, user, safety_identifier;
  * previous_response_id (the answers of such clients are bound by their own ids). Who sends none of
- * them is known by the opening of the conversation (proto/opening.h) and the model.
+ * them is known by the opening of the conversation (proto/opening.h) and the model, where the group
+ * has more than one account.
  *
  * The gateway key's id and the group are always part of it: whatever two clients send, keys never
  * share a session. The table is shm/sticky.h's; it is written when an account's answer began, so a

@@ -15,6 +15,12 @@
 #define COUNT_MAX 1000000u /* requests in flight or a minute: more is a slip */
 /* What a window counts in a minute (shm/window.h). */
 #define TOKENS_A_MINUTE_MAX ((1ull << 40) - 1)
+#define TPM_ROW(object, over)                                                                     \
+    {                                                                                             \
+        .name = "tpm", .type = MODEL_U64, AT(object, tpm), .max = TOKENS_A_MINUTE_MAX,            \
+        .flags = SET | LISTED,                                                                    \
+        .help = "Input and output tokens a minute" over "; then no request begins; 0 = no limit." \
+    }
 #define TIME_MAX 253402300799999ull /* the last millisecond that RFC 3339 can write */
 #define FIELDS_MAX 64u              /* members seen are kept as bits of one word */
 
@@ -51,13 +57,7 @@ static const struct model_field user_fields[] = {
       .max = COUNT_MAX,
       .flags = SET | LISTED,
       .help = "Requests a minute at most, over all keys of the user; 0 = no limit." },
-    { .name = "tpm",
-      .type = MODEL_U64,
-      AT(user, tpm),
-      .max = TOKENS_A_MINUTE_MAX,
-      .flags = SET | LISTED,
-      .help = "Input and output tokens a minute, over all keys of the user: above it no request "
-              "begins; 0 = no limit." },
+    TPM_ROW(user, ", over all keys of the user"),
     { .name = "disabled",
       .type = MODEL_BOOL,
       AT(user, is_disabled),
@@ -149,12 +149,7 @@ static const struct model_field key_fields[] = {
       .max = COUNT_MAX,
       .flags = SET | LISTED,
       .help = "Requests a minute at most; 0 = no limit." },
-    { .name = "tpm",
-      .type = MODEL_U64,
-      AT(key, tpm),
-      .max = TOKENS_A_MINUTE_MAX,
-      .flags = SET | LISTED,
-      .help = "Input and output tokens a minute: above it no request begins; 0 = no limit." },
+    TPM_ROW(key, ""),
     { .name = "input_tokens_max",
       .type = MODEL_U64,
       AT(key, input_tokens_max),
@@ -214,13 +209,7 @@ static const struct model_field group_fields[] = {
       .max = COUNT_MAX,
       .flags = SET | LISTED,
       .help = "Requests a minute at most, over all its keys; 0 = no limit." },
-    { .name = "tpm",
-      .type = MODEL_U64,
-      AT(group, tpm),
-      .max = TOKENS_A_MINUTE_MAX,
-      .flags = SET | LISTED,
-      .help = "Input and output tokens a minute, over all its keys: above it no request begins; 0 "
-              "= no limit." },
+    TPM_ROW(group, ", over all its keys"),
     { .name = "disabled",
       .type = MODEL_BOOL,
       AT(group, is_disabled),
@@ -299,12 +288,7 @@ static const struct model_field account_fields[] = {
       .max = COUNT_MAX,
       .flags = SET | LISTED,
       .help = "Requests a minute at most; 0 = no limit." },
-    { .name = "tpm",
-      .type = MODEL_U64,
-      AT(account, tpm),
-      .max = TOKENS_A_MINUTE_MAX,
-      .flags = SET | LISTED,
-      .help = "Input and output tokens a minute: above it no request begins; 0 = no limit." },
+    TPM_ROW(account, ""),
     { .name = "models",
       .type = MODEL_TEXT,
       AT(account, models),

@@ -31,6 +31,18 @@
 #define AT(kind, member) \
     .offset = offsetof(struct kind, member), .size = sizeof(((struct kind *)0)->member)
 
+/* Every kind has these two. */
+#define NOTE_AND_CREATED(kind)                                                        \
+    { .name = "note",                                                                 \
+      .type = MODEL_TEXT,                                                             \
+      AT(kind, note),                                                                 \
+      .flags = SET,                                                                   \
+      .help = "Free text for people." },                                              \
+    {                                                                                 \
+        .name = "created", .type = MODEL_TIME, AT(kind, created_ms), .max = TIME_MAX, \
+        .flags = MODEL_IS_SHOWN, .help = "When it was made."                          \
+    }
+
 static const char *const platforms[] = { "openai", "anthropic", "gemini", NULL };
 
 static const struct model_field user_fields[] = {
@@ -63,17 +75,7 @@ static const struct model_field user_fields[] = {
       AT(user, is_disabled),
       .flags = MODEL_IS_SHOWN | LISTED,
       .help = "Out of use until it is enabled." },
-    { .name = "note",
-      .type = MODEL_TEXT,
-      AT(user, note),
-      .flags = SET,
-      .help = "Free text for people." },
-    { .name = "created",
-      .type = MODEL_TIME,
-      AT(user, created_ms),
-      .max = TIME_MAX,
-      .flags = MODEL_IS_SHOWN,
-      .help = "When it was made." },
+    NOTE_AND_CREATED(user),
 };
 
 static const struct model_field key_fields[] = {
@@ -167,17 +169,7 @@ static const struct model_field key_fields[] = {
       AT(key, is_disabled),
       .flags = MODEL_IS_SHOWN | LISTED,
       .help = "Out of use until it is enabled." },
-    { .name = "note",
-      .type = MODEL_TEXT,
-      AT(key, note),
-      .flags = SET,
-      .help = "Free text for people." },
-    { .name = "created",
-      .type = MODEL_TIME,
-      AT(key, created_ms),
-      .max = TIME_MAX,
-      .flags = MODEL_IS_SHOWN,
-      .help = "When it was made." },
+    NOTE_AND_CREATED(key),
 };
 
 static const struct model_field group_fields[] = {
@@ -215,17 +207,7 @@ static const struct model_field group_fields[] = {
       AT(group, is_disabled),
       .flags = MODEL_IS_SHOWN | LISTED,
       .help = "Out of use until it is enabled." },
-    { .name = "note",
-      .type = MODEL_TEXT,
-      AT(group, note),
-      .flags = SET,
-      .help = "Free text for people." },
-    { .name = "created",
-      .type = MODEL_TIME,
-      AT(group, created_ms),
-      .max = TIME_MAX,
-      .flags = MODEL_IS_SHOWN,
-      .help = "When it was made." },
+    NOTE_AND_CREATED(group),
 };
 
 static const struct model_field account_fields[] = {
@@ -340,17 +322,7 @@ static const struct model_field account_fields[] = {
       AT(account, is_disabled),
       .flags = MODEL_IS_SHOWN | LISTED,
       .help = "Out of use until it is enabled." },
-    { .name = "note",
-      .type = MODEL_TEXT,
-      AT(account, note),
-      .flags = SET,
-      .help = "Free text for people." },
-    { .name = "created",
-      .type = MODEL_TIME,
-      AT(account, created_ms),
-      .max = TIME_MAX,
-      .flags = MODEL_IS_SHOWN,
-      .help = "When it was made." },
+    NOTE_AND_CREATED(account),
 };
 
 #define FIELDS(kind) \

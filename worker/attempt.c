@@ -68,6 +68,10 @@ seconds_of(uint64_t ms)
 static void
 note_wait(struct relay *relay)
 {
+    /* An only account is asked again whenever its client likes: its provider's word is the best. */
+    if (relay->retry_after_s > 0 && relay->view->groups[relay->group].account_count == 1) {
+        return;
+    }
     struct select_want want = want_of(relay);
     uint64_t wait_ms = select_wait_ms(&want);
     if (wait_ms > 0) {

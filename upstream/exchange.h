@@ -86,7 +86,7 @@ struct exchange {
     enum err task_err;
     uint32_t first_byte_ms_max; /* deadline of this request; 0 = the configured one */
     uint64_t started_ms;
-    uint64_t head_ms; /* when the answer's head came; 0 = not yet */
+    uint64_t head_ms;                /* when the answer's head came; 0 = not yet */
     char why[CLIENT_WHY_BYTES + 24]; /* the state's text and the client's reason */
 };
 

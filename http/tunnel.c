@@ -277,6 +277,7 @@ static enum err
 feed_address(struct buf *in, char *why, size_t why_bytes)
 {
     const unsigned char *bytes = (const unsigned char *)buf_str(in).data;
+    CHECK(bytes != NULL); /* the caller has seen the bytes that are always there */
     if (bytes[1] != 0) {
         snprintf(why, why_bytes, "SOCKS5: %s", socks_text(bytes[1]));
         return ERR_REFUSED;

@@ -2,8 +2,9 @@
 # bare.sh [SUITE...] - the README's two commands in a freshly debootstrapped Debian with nothing
 # else installed: `make run` must serve a request, `make test` must end with no failure.
 #
-# Suites: bookworm and trixie by default. BARE_MIRROR names another mirror, BARE_DIR the folder that
-# holds the roots (default build/bare; the packages fetched are kept there for the next time).
+# Suites: bookworm and trixie by default. BARE_MIRROR names another mirror than debootstrap's own,
+# BARE_DIR the folder that holds the roots (default build/bare; the packages fetched are kept there
+# for the next time).
 # BARE_STEPS="run" leaves out the second command.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -47,7 +48,7 @@ make_root() {
     mkdir -p "$dir/cache-$suite"
     [ ! -d "$root" ] || rm -rf --one-file-system "$root"
     if ! timeout 900 debootstrap --variant=minbase --cache-dir="$dir/cache-$suite" "$suite" "$root" \
-        "$mirror" >"$dir/$suite.debootstrap.log" 2>&1; then
+        ${mirror:+"$mirror"} >"$dir/$suite.debootstrap.log" 2>&1; then
         tail -n 5 "$dir/$suite.debootstrap.log"
         return 1
     fi

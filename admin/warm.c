@@ -9,10 +9,9 @@
 #include "base/loop.h"
 #include "http/client.h"
 #include "shm/counter.h"
-#include "shm/names.h"
 #include "shm/session.h"
-#include "upstream/address.h"
 #include "upstream/reach.h"
+#include "upstream/route.h"
 #include "upstream/target.h"
 
 #define LIFE_MS (4u * 3600u * 1000u)
@@ -110,34 +109,16 @@ needs_one(const struct warm *warm, const struct target *target)
     return err != ERR_OK || now_ms >= stored_ms + warm->interval_ms;
 }
 
-/* The first address of the target; false while its name is not known. */
-static bool
-find_address(const struct warm *warm, const struct target *target, struct sockaddr_storage *out,
-             socklen_t *out_bytes)
-{
-    if (address_literal(str_of(target->host), target->port, out, out_bytes)) {
-        return true;
-    }
-    struct names_answer answer;
-    if (names_find(warm->reach->segment, str_of(target->host), &answer) != ERR_OK ||
-        answer.count == 0) {
-        return false;
-    }
-    *out_bytes = address_make(&answer.addresses[0], target->port, out);
-    return true;
-}
-
 static void
 start(struct warm *warm, const struct target *target)
 {
     struct reach *reach = warm->reach;
-    struct sockaddr_storage address;
-    socklen_t bytes = 0;
+    struct route route;
     struct tls_config *config = NULL;
     struct tls *tls = NULL;
+    char unreachable[ROUTE_WHY_BYTES];
     char why[TLS_WHY_BYTES];
-    if (!find_address(warm, target, &address, &bytes) ||
-        (!reach->conf->allow_private && !address_is_public((const struct sockaddr *)&address)) ||
+    if (route_find(reach, target, 0, &route, unreachable) != ERR_OK ||
         reach_tls_config(reach, target, &config, why) != ERR_OK ||
         tls_make(config, str_of(target->host), STR(""), &tls) != ERR_OK) {
         return;
@@ -149,8 +130,8 @@ start(struct warm *warm, const struct target *target)
     }
     warm->session_key = target->session_key;
     warm->client = client;
-    enum err err = client_open(client, reach->loop, (const struct sockaddr *)&address, bytes, tls,
-                               NULL, &hooks);
+    enum err err = client_open(client, reach->loop, (const struct sockaddr *)&route.address,
+                               route.address_bytes, tls, NULL, &hooks);
     client->owner = warm;
     if (err != ERR_OK) {
         end(warm, false, client->why);

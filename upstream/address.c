@@ -109,6 +109,38 @@ address_literal(struct str host, uint16_t port, struct sockaddr_storage *out, so
     return false;
 }
 
+/* RFC 6761: never anything but loopback. */
+static bool
+is_localhost(struct str host)
+{
+    static const struct str name = { "localhost", 9 };
+    if (host.len < name.len) {
+        return false;
+    }
+    size_t before = host.len - name.len;
+    return str_equal_nocase(str_skip(host, before), name) &&
+           (before == 0 || host.data[before - 1] == '.');
+}
+
+bool
+address_may_hand_over(struct str host)
+{
+    struct sockaddr_storage literal;
+    socklen_t literal_bytes = 0;
+    struct sockaddr_in in = { .sin_family = AF_INET };
+    char text[256];
+    if (host.len > 0 && host.data[host.len - 1] == '.') {
+        host.len--;
+    }
+    if (is_localhost(host) || !str_copy(text, sizeof text, host)) {
+        return false;
+    }
+    if (address_literal(host, 1, &literal, &literal_bytes)) {
+        return address_is_public((const struct sockaddr *)&literal);
+    }
+    return inet_aton(text, &in.sin_addr) == 0 || is_public4(ntohl(in.sin_addr.s_addr));
+}
+
 socklen_t
 address_make(const struct names_address *from, uint16_t port, struct sockaddr_storage *out)
 {

@@ -27,6 +27,14 @@ bool address_is_public(const struct sockaddr *address);
 bool
 address_literal(struct str host, uint16_t port, struct sockaddr_storage *out, socklen_t *out_bytes);
 
+/*
+ * May this host be named to a proxy, which looks it up and connects in its own network? false for
+ * an address that is not public in any spelling a resolver takes for one (127.1, 0x7f000001,
+ * 2130706433, 0177.0.0.1, a dot behind it) and for localhost and what is below it. What any other
+ * name is there only the proxy knows.
+ */
+bool address_may_hand_over(struct str host);
+
 /* An address that the keeper looked up (family 4 or 6), with this port; returns its length. */
 socklen_t
 address_make(const struct names_address *from, uint16_t port, struct sockaddr_storage *out);

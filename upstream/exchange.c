@@ -7,9 +7,8 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "shm/counter.h"
-#include "shm/names.h"
 #include "shm/session.h"
-#include "upstream/address.h"
+#include "upstream/route.h"
 
 /* While a name or a TLS session is awaited: how often to look (the keeper's wake is not ours to
  * see). */
@@ -117,50 +116,11 @@ send_request(struct exchange *exchange)
 
 /* --- connecting --- */
 
-/* The host that is connected to: the proxy's, or the target's own. */
-static const char *
-next_hop(const struct exchange *exchange, uint16_t *out_port)
-{
-    const struct target *target = exchange->target;
-    if (target->proxy == TARGET_DIRECT) {
-        *out_port = target->port;
-        return target->host;
-    }
-    *out_port = target->proxy_port;
-    return target->proxy_host;
-}
-
-/*
- * The address to try now. ERR_AGAIN: the name is being looked up. ERR_GONE: no address is left;
- * why is set.
- */
 static enum err
-pick_address(struct exchange *exchange, struct sockaddr_storage *out, socklen_t *out_bytes)
+find_route(struct exchange *exchange, struct route *out)
 {
-    uint16_t port = 0;
-    const char *host = next_hop(exchange, &port);
-    if (address_literal(str_of(host), port, out, out_bytes)) {
-        return exchange->address_index == 0 ? ERR_OK : ERR_GONE;
-    }
-    struct names_answer answer;
-    enum err err = names_find(exchange->reach->segment, str_of(host), &answer);
-    if (err == ERR_GONE || (err == ERR_OK && answer.state == NAMES_UNKNOWN)) {
-        err = names_want(exchange->reach->segment, exchange->reach->slot, str_of(host));
-        return err == ERR_OK || err == ERR_FULL ? ERR_AGAIN : ERR_GONE;
-    }
-    if (err != ERR_OK) {
-        set_why(exchange, "resolve", "not a host name");
-        return ERR_GONE;
-    }
-    if (answer.count == 0) {
-        set_why(exchange, "resolve", answer.why);
-        return ERR_GONE;
-    }
-    if (exchange->address_index >= answer.count) {
-        return ERR_GONE;
-    }
-    *out_bytes = address_make(&answer.addresses[exchange->address_index], port, out);
-    return ERR_OK;
+    return route_find(exchange->reach, exchange->target, exchange->address_index, out,
+                      exchange->why);
 }
 
 static bool
@@ -207,8 +167,7 @@ make_tls(struct exchange *exchange, struct tls **out)
 }
 
 static void
-connect_to(struct exchange *exchange, const struct sockaddr_storage *address,
-           socklen_t address_bytes, struct tls *tls)
+connect_to(struct exchange *exchange, const struct route *route, struct tls *tls)
 {
     struct reach *reach = exchange->reach;
     const struct target *target = exchange->target;
@@ -231,8 +190,9 @@ connect_to(struct exchange *exchange, const struct sockaddr_storage *address,
     set_phase(exchange, EXCHANGE_CONNECT);
     exchange->has_extended = false;
     set_deadline(exchange, reach->conf->connect_ms);
-    enum err err = client_open(client, reach->loop, (const struct sockaddr *)address, address_bytes,
-                               tls, target->proxy == TARGET_DIRECT ? NULL : &proxy, &hooks);
+    enum err err = client_open(client, reach->loop, (const struct sockaddr *)&route->address,
+                               route->address_bytes, tls,
+                               target->proxy == TARGET_DIRECT ? NULL : &proxy, &hooks);
     client->owner = exchange;
     if (err != ERR_OK) {
         set_why(exchange, "connect", client->why);
@@ -240,22 +200,6 @@ connect_to(struct exchange *exchange, const struct sockaddr_storage *address,
         drop_client(exchange);
         try_address(exchange);
     }
-}
-
-static bool
-may_connect(struct exchange *exchange, const struct sockaddr_storage *address)
-{
-    if (!exchange->target->is_tls && !exchange->reach->conf->allow_http) {
-        set_why(exchange, "connect", "http:// base URLs need [upstream] allow_http = yes");
-        return false;
-    }
-    if (!exchange->reach->conf->allow_private &&
-        !address_is_public((const struct sockaddr *)address)) {
-        set_why(exchange, "connect",
-                "the address is private or loopback; [upstream] allow_private = yes allows it");
-        return false;
-    }
-    return true;
 }
 
 /* Looks again shortly, until the phase's deadline. */
@@ -276,19 +220,14 @@ poll_again(struct exchange *exchange)
 static void
 try_address(struct exchange *exchange)
 {
-    struct sockaddr_storage address;
-    socklen_t address_bytes = 0;
-    enum err err = pick_address(exchange, &address, &address_bytes);
+    struct route route;
+    enum err err = find_route(exchange, &route);
     if (err == ERR_AGAIN) {
         poll_again(exchange);
         return;
     }
     if (err != ERR_OK) {
-        fail(exchange, ERR_REFUSED);
-        return;
-    }
-    if (!may_connect(exchange, &address)) {
-        fail(exchange, ERR_DENIED);
+        fail(exchange, err == ERR_DENIED ? ERR_DENIED : ERR_REFUSED);
         return;
     }
     struct tls *tls = NULL;
@@ -301,7 +240,7 @@ try_address(struct exchange *exchange)
         fail(exchange, err);
         return;
     }
-    connect_to(exchange, &address, address_bytes, tls);
+    connect_to(exchange, &route, tls);
 }
 
 /* --- hooks of the connection --- */
@@ -470,9 +409,8 @@ on_timer(struct loop_timer *timer)
             set_why(exchange, "connecting", "no answer in time");
             drop_client(exchange);
             exchange->address_index++;
-            struct sockaddr_storage address;
-            socklen_t bytes = 0;
-            if (pick_address(exchange, &address, &bytes) == ERR_OK) {
+            struct route route;
+            if (find_route(exchange, &route) == ERR_OK) {
                 try_address(exchange);
                 return;
             }

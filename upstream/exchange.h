@@ -6,8 +6,8 @@
  *
  * A kept-alive connection that dies before a byte of the answer came is replaced by a new one once,
  * inside the same attempt. Each phase has its own deadline ([upstream] resolve, connect, handshake,
- * first_byte, idle). Names come from the segment (the keeper resolves), addresses are checked
- * against address.h at every connect, the next address of a name is tried when one refuses.
+ * first_byte, idle). Each connect asks route.h where to and whether it may; the next address of a
+ * name is tried when one refuses.
  *
  * Cold TLS handshakes cost milliseconds of CPU: at most REACH_COLD_MAX at a time in one process,
  * the others wait for the session that the first one brings, but never longer than COLD_WAIT_MS:
@@ -29,6 +29,7 @@
 #include "base/str.h"
 #include "http/client.h"
 #include "upstream/reach.h"
+#include "upstream/route.h"
 #include "upstream/target.h"
 
 /* X(name, text) */
@@ -86,8 +87,8 @@ struct exchange {
     enum err task_err;
     uint32_t first_byte_ms_max; /* deadline of this request; 0 = the configured one */
     uint64_t started_ms;
-    uint64_t head_ms;                /* when the answer's head came; 0 = not yet */
-    char why[CLIENT_WHY_BYTES + 24]; /* the state's text and the client's reason */
+    uint64_t head_ms;          /* when the answer's head came; 0 = not yet */
+    char why[ROUTE_WHY_BYTES]; /* the state's text and the client's reason */
 };
 
 void

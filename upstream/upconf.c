@@ -24,7 +24,9 @@ const struct setting upconf_rows[] = {
       .unit = "",
       .is_reloadable = true,
       .help = "Allow accounts and proxies at loopback, private and link-local addresses. Checked "
-              "against the address at every connect, not against the name." },
+              "against the address at every connect, not against the name. Behind a proxy only the "
+              "proxy's address and a literal one of the account are known here: what a name is "
+              "there is the proxy's to refuse." },
     { .key = "resolve_timeout",
       .type = SETTING_MS,
       ROW(resolve_ms),

@@ -119,6 +119,49 @@ Test(address, literals_are_only_the_plain_forms)
     cr_expect(!address_literal(str_make("1.1.1.1\0.2", 10), 1, &address, &bytes), "a NUL inside");
 }
 
+Test(address, a_proxy_is_told_public_addresses_and_names_only)
+{
+    static const struct {
+        const char *host;
+        bool may;
+    } hosts[] = {
+        { "api.openai.com", true },
+        { "api.openai.com.", true },
+        { "8.8.8.8", true },
+        { "2606:4700::1111", true },
+        { "134744072", true }, /* 8.8.8.8 */
+        { "localhost.example", true },
+        { "mylocalhost", true },
+        { "1.2.3.4.5", true }, /* no resolver takes it for an address */
+        { "127.0.0.1.example", true },
+        { "", true },
+        { "169.254.169.254", false },
+        { "169.254.169.254.", false },
+        { "10.0.0.1", false },
+        { "127.1", false },
+        { "127.1.", false },
+        { "0x7f000001", false },
+        { "0X7F.1", false },
+        { "2130706433", false },
+        { "2852039166", false }, /* the metadata service */
+        { "0177.0.0.1", false },
+        { "0xa9.0xfe.0xa9.0xfe", false },
+        { "0", false },
+        { "::1", false },
+        { "::ffff:127.0.0.1", false },
+        { "fe80::1", false },
+        { "64:ff9b::a9fe:a9fe", false },
+        { "localhost", false },
+        { "LocalHost", false },
+        { "localhost.", false },
+        { "db.localhost", false },
+    };
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        cr_expect_eq(address_may_hand_over(str_of(hosts[i].host)), hosts[i].may, "%s",
+                     hosts[i].host);
+    }
+}
+
 Test(address, carries_port_and_length)
 {
     struct sockaddr_storage address;

@@ -212,6 +212,21 @@ Test(exchange, checks_the_address_at_every_connect)
     yard_finish(&yard);
 }
 
+Test(exchange, does_not_ask_a_proxy_for_what_it_would_not_connect_to_itself)
+{
+    struct yard yard;
+    yard_begin(&yard);
+    yard.conf.allow_private = false;
+    snprintf(yard.account.proxy, sizeof yard.account.proxy, "http://proxy.example:3128");
+    yard_point_at(&yard, "http", "169.254.169.254");
+    yard_start(&yard);
+    YARD_UNTIL(&yard, yard.fails == 1);
+    cr_expect(yard.failure.err == ERR_DENIED &&
+                  strstr(yard.failure.why, "behind the proxy") != NULL,
+              "%s", yard.failure.why);
+    yard_finish(&yard);
+}
+
 Test(exchange, refuses_http_unless_allowed)
 {
     struct yard yard;

@@ -145,6 +145,18 @@ Test(probe, gives_up_at_once_when_nobody_is_there)
     finish(&f);
 }
 
+Test(probe, names_the_setting_that_a_private_address_needs)
+{
+    struct fixture f;
+    begin(&f, "chat,anthropic");
+    f.yard.conf.allow_private = false;
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "\"ok\":false") && says(&f, "[upstream] allow_private = yes"), "%s", f.json);
+    cr_expect_eq(f.yard.near.accepts, 0);
+    finish(&f);
+}
+
 Test(probe, keeps_a_bounded_part_of_an_answer)
 {
     struct fixture f;

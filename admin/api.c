@@ -103,9 +103,8 @@ route_rest(struct server_request *request, struct str first, struct str second, 
         slots_handle(request);
     } else if (is_get && str_equal(first, STR("sticky")) && second.len == 0) {
         bindings_list(request);
-    } else if (is_delete && str_equal(first, STR("sticky")) &&
-               (second.len == 0 || (str_equal(second, STR("account")) && third.len > 0))) {
-        bindings_clear(request, third);
+    } else if (is_delete && str_equal(first, STR("sticky")) && second.len == 0) {
+        bindings_clear(request);
     } else if (is_get && str_equal(first, STR("explain"))) {
         explain_handle(request);
     } else if (is_get && str_equal(first, STR("usage")) && str_equal(second, STR("recent"))) {

@@ -5,7 +5,7 @@
  *   GET    /v1/top                            every request in flight
  *   GET    /v1/slots                          gates: held and waiting, checked against the leases
  *   GET    /v1/sticky                         sessions and the accounts they are bound to
- *   DELETE /v1/sticky[/account/NAME]          forgets them, or those of one account
+ *   DELETE /v1/sticky[?account=NAME]          forgets them, or those of one account
  *   GET    /v1/explain?key=K&model=M&dialect=D  a dry run of the selection, a reason per account
  *   GET    /v1/usage/recent?count=N           finished requests, newest first
  *   GET    /v1/{users|keys|groups|accounts}   {"items":[...]}

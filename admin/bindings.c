@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "http/server.h"
+#include "proto/endpoint.h"
 #include "shm/sticky.h"
 #include "store/ledger.h"
 
@@ -65,6 +66,7 @@ bindings_list(struct server_request *request)
     struct sticky_view view;
     uint64_t cursor = 0;
     uint64_t total = 0;
+    char line[64];
     buf_init(&body, ADMIN_ANSWER_BYTES_MAX);
     jsonw_begin(&w, &body);
     jsonw_object(&w);
@@ -78,19 +80,44 @@ bindings_list(struct server_request *request)
     jsonw_close(&w);
     jsonw_put_u64(&w, "total", total);
     jsonw_put_u64(&w, "places", recorder->segment->sticky);
+    snprintf(line, sizeof line, "%llu sessions are bound", (unsigned long long)total);
+    jsonw_put_text(&w, "line", line);
     jsonw_close(&w);
     free(names);
     api_answer_buf(request, jsonw_end(&w), &body);
 }
 
+/* account=NAME of the query. False: something else stands there, and is answered. */
+static bool
+wanted_account(struct server_request *request, char name[NAME_BYTES])
+{
+    size_t length = 0;
+    struct str value = request->head.query;
+    name[0] = '\0';
+    if (value.len == 0) {
+        return true;
+    }
+    struct str word = str_cut(&value, '=');
+    if (str_equal(word, STR("account")) && value.len > 0 &&
+        endpoint_model_decode(value, name, NAME_BYTES, &length) == ERR_OK) {
+        return true;
+    }
+    api_error(request, 400, "invalid_request", "The query is account=NAME, percent-encoded");
+    return false;
+}
+
 void
-bindings_clear(struct server_request *request, struct str account)
+bindings_clear(struct server_request *request)
 {
     static struct account record;
     struct recorder *recorder = server_context(request);
     uint32_t index = UINT32_MAX;
-    if (account.len > 0) {
-        enum err err = ledger_find(recorder->ledger, MODEL_ACCOUNT, account, &record);
+    char name[NAME_BYTES];
+    if (!wanted_account(request, name)) {
+        return;
+    }
+    if (name[0] != '\0') {
+        enum err err = ledger_find(recorder->ledger, MODEL_ACCOUNT, str_of(name), &record);
         if (err != ERR_OK) {
             api_error(request, err == ERR_GONE ? 404 : 500,
                       err == ERR_GONE ? "not_found" : "internal_error",
@@ -101,8 +128,9 @@ bindings_clear(struct server_request *request, struct str account)
         index = record.index;
     }
     uint32_t dropped = sticky_drop_account(recorder->segment, index, loop_now_ms(recorder->loop));
-    log_event(LOG_INFO, "sticky", "dropped=%u account=\"%.*s\"", dropped, STR_ARG(account));
-    char json[64];
-    int length = snprintf(json, sizeof json, "{\"dropped\":%u}", dropped);
+    log_event(LOG_INFO, "sticky", "dropped=%u account=\"%s\"", dropped, name);
+    char json[128];
+    int length = snprintf(json, sizeof json, "{\"dropped\":%u,\"line\":\"%u sessions forgotten\"}",
+                          dropped, dropped);
     api_answer(request, 200, str_make(json, (size_t)length));
 }

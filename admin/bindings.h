@@ -10,14 +10,12 @@
 #ifndef ADMIN_BINDINGS_H
 #define ADMIN_BINDINGS_H
 
-#include "base/str.h"
-
 struct server_request;
 
-/* GET /v1/sticky: {"total":N,"items":[...]}, at most BINDINGS_SHOWN_MAX of them. */
+/* GET /v1/sticky: {"total":N,"line":"...","items":[...]}, at most BINDINGS_SHOWN_MAX of them. */
 void bindings_list(struct server_request *request);
 
-/* DELETE /v1/sticky (`account` empty) and /v1/sticky/account/NAME: {"dropped":N}. */
-void bindings_clear(struct server_request *request, struct str account);
+/* DELETE /v1/sticky[?account=NAME]: {"dropped":N}. Without a name all sessions. */
+void bindings_clear(struct server_request *request);
 
 #endif

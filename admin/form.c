@@ -101,9 +101,6 @@ read_special(struct form *form, const char *option, const char *value, struct js
     if (strcmp(option, "name") == 0 && !form->is_create) {
         return str_copy(form->name, sizeof form->name, str_of(value)) ? ERR_OK : ERR_BAD;
     }
-    if (form->kind == MODEL_ACCOUNT && strcmp(option, "model") == 0) {
-        return str_copy(form->model, sizeof form->model, str_of(value)) ? ERR_OK : ERR_BAD;
-    }
     return ERR_GONE;
 }
 
@@ -220,51 +217,6 @@ print_option(const char *name, const char *help)
     printf("  --%-18s %s\n", option, help);
 }
 
-static bool
-is_in(const char *const *names, const char *word)
-{
-    for (; *names != NULL; names++) {
-        if (strcmp(*names, word) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum err
-put_encoded(struct buf *path, const char *value)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    enum err err = ERR_OK;
-    for (; err == ERR_OK && *value != '\0'; value++) {
-        unsigned byte = (unsigned char)*value;
-        err = strchr(plain, *value) != NULL ? buf_append(path, str_make(value, 1))
-                                            : buf_printf(path, "%%%02X", byte);
-    }
-    return err;
-}
-
-enum err
-form_query(const char *const *names, int argc, char **argv, int at, struct buf *path)
-{
-    enum err err = ERR_OK;
-    const char *mark = "?";
-    while (err == ERR_OK && at < argc) {
-        const char *arg = argv[at];
-        if (strncmp(arg, "--", 2) != 0 || !is_in(names, arg + 2) || at + 1 >= argc) {
-            return ERR_BAD;
-        }
-        err = buf_printf(path, "%s%s=", mark, arg + 2);
-        if (err == ERR_OK) {
-            err = put_encoded(path, argv[at + 1]);
-        }
-        mark = "&";
-        at += 2;
-    }
-    return err == ERR_OK ? buf_append(path, str_make("", 1)) : err;
-}
-
 void
 form_help(enum model_kind kind)
 {
@@ -277,7 +229,6 @@ form_help(enum model_kind kind)
     }
     if (kind == MODEL_ACCOUNT) {
         print_option("api-key-file", "File with the provider's key on its first line; - is stdin.");
-        print_option("model", "With test: the model to ask for.");
     }
     if (kind == MODEL_KEY) {
         print_option("key-file",

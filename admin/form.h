@@ -18,8 +18,7 @@
 struct form {
     enum model_kind kind;
     bool is_create;
-    char name[NAME_BYTES];        /* of the object: positional, or --name */
-    char model[MODEL_NAME_BYTES]; /* account test --model */
+    char name[NAME_BYTES]; /* of the object: positional, or --name */
 };
 
 /*
@@ -28,13 +27,6 @@ struct form {
  */
 MUST_CHECK enum err form_read(struct form *form, int argc, char **argv, int at, struct buf *json,
                               char why[FORM_WHY_BYTES]);
-
-/*
- * Reads "--NAME VALUE" from `at` on, for NAMEs of the NULL-ended list, and appends them to the path
- * as a query, percent-encoded, and a NUL. ERR_BAD: another argument, or a value is missing.
- */
-MUST_CHECK enum err
-form_query(const char *const *names, int argc, char **argv, int at, struct buf *path);
 
 /* The options of a noun, for help. */
 void form_help(enum model_kind kind);

@@ -340,9 +340,10 @@ Test(bindings, are_listed_and_cleared)
     cr_expect(says(office, "\"total\":3") && says(office, "\"account\":\"a\"") &&
                   says(office, "\"account\":\"b\"") && says(office, "\"expires_s\":36"),
               "%s", office->body);
-    EXPECT(office, 404, "DELETE", "/v1/sticky/account/nobody", "");
-    EXPECT(office, 404, "DELETE", "/v1/sticky/account", "");
-    EXPECT(office, 200, "DELETE", "/v1/sticky/account/a", "");
+    EXPECT(office, 404, "DELETE", "/v1/sticky?account=nobody", "");
+    EXPECT(office, 400, "DELETE", "/v1/sticky?account=", "");
+    EXPECT(office, 400, "DELETE", "/v1/sticky?accounts=a", "");
+    EXPECT(office, 200, "DELETE", "/v1/sticky?account=a", "");
     cr_expect(says(office, "\"dropped\":2"), "%s", office->body);
     EXPECT(office, 200, "GET", "/v1/sticky", "");
     cr_expect(says(office, "\"total\":1") && !says(office, "\"account\":\"a\""), "%s",

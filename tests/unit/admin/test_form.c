@@ -118,39 +118,3 @@ Test(form, reads_secrets_from_the_first_line_of_a_file)
     cr_expect_null(read_line(MODEL_ACCOUNT, true, "x --api-key-file /nowhere/at/all"));
     cr_expect_not_null(strstr(why, "/nowhere/at/all"));
 }
-
-Test(form, keeps_a_tests_model_out_of_the_fields)
-{
-    EXPECT(MODEL_ACCOUNT, false, "a --model gpt-4o", "{}");
-    cr_expect_str_eq(form.model, "gpt-4o");
-}
-
-/* "ERR_..." or the query; the command line's blanks stand as they are in the words. */
-static const char *
-query_of(const char *const words[4], int argc)
-{
-    static const char *const names[] = { "key", "model", NULL };
-    static char text[128];
-    char copies[4][32];
-    char *argv[4];
-    for (int i = 0; i < argc; i++) {
-        cr_assert(str_copy(copies[i], sizeof copies[i], str_of(words[i])));
-        argv[i] = copies[i];
-    }
-    struct buf path;
-    buf_init(&path, sizeof text);
-    enum err err = form_query(names, argc, argv, 0, &path);
-    cr_assert(str_copy(text, sizeof text, str_of(err == ERR_OK ? buf_str(&path).data : "bad")));
-    buf_fini(&path);
-    return text;
-}
-
-Test(form, makes_a_query)
-{
-    cr_expect_str_eq(query_of((const char *const[4]){ "--model", "a/b c%:1", "--key", "k" }, 4),
-                     "?model=a%2Fb%20c%25%3A1&key=k");
-    cr_expect_str_eq(query_of((const char *const[4]){ "" }, 0), "");
-    cr_expect_str_eq(query_of((const char *const[4]){ "--model", "m", "--key" }, 3), "bad");
-    cr_expect_str_eq(query_of((const char *const[4]){ "--models", "m" }, 2), "bad");
-    cr_expect_str_eq(query_of((const char *const[4]){ "model", "m" }, 2), "bad");
-}

@@ -46,13 +46,22 @@ answer(const struct reply_to *to, uint16_t status, struct str more_fields, struc
     server_answer(to->request, status, fields, body);
 }
 
+/* Who may come back is told when, also where nobody knows it: soon. */
+static uint32_t
+retry_after_s(const struct reply *reply)
+{
+    bool may_come_back = reply->status == 429 || reply->status == 503;
+    return reply->retry_after_s == 0 && may_come_back ? 1 : reply->retry_after_s;
+}
+
 static struct str
 error_fields(const struct reply_to *to, const struct reply *reply)
 {
     struct arena *arena = &to->request->arena;
     struct str fields = { NULL, 0 };
-    if (reply->retry_after_s > 0) {
-        fields = arena_printf(arena, "retry-after: %u\r\n", reply->retry_after_s);
+    uint32_t after_s = retry_after_s(reply);
+    if (after_s > 0) {
+        fields = arena_printf(arena, "retry-after: %u\r\n", after_s);
     }
     if (reply_is_final(reply->status)) {
         fields = arena_printf(arena, "%.*sx-should-retry: false\r\n", STR_ARG(fields));

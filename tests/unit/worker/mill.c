@@ -2,12 +2,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "http/tls.h"
+#include "shm/budget.h"
 #include "shm/gate.h"
 #include "shm/health.h"
 #include "shm/lease.h"
@@ -83,6 +87,7 @@ mill_make(void)
     mill->listen_fd = listen_somewhere();
     mill->provider_fd = listen_somewhere();
     mill->provider = -1;
+    mill->log_fd = -1;
     return mill;
 }
 
@@ -154,6 +159,13 @@ mill_group(struct mill *mill, void (*change)(struct group *group))
 }
 
 void
+mill_keep_log(struct mill *mill)
+{
+    mill->log_fd = memfd_create("log", MFD_CLOEXEC);
+    cr_assert(mill->log_fd >= 0);
+}
+
+void
 mill_run(struct mill *mill)
 {
     struct segment *segment = &mill->test.segment;
@@ -183,6 +195,10 @@ mill_run(struct mill *mill)
     if (mill->pid == 0) {
         testseg_child();
         close(mill->life[1]);
+        if (mill->log_fd >= 0) {
+            dup2(mill->log_fd, STDERR_FILENO);
+            log_init("worker0", LOG_INFO);
+        }
         _exit(worker_main(&mill->heritage));
     }
 }
@@ -197,11 +213,106 @@ mill_stop(struct mill *mill)
     cr_expect_eq(slot_state(segment, mill->slot), SLOT_LEFT, "it held something when it left");
     cr_expect_eq(lease_count(segment, mill->slot), 0);
     cr_expect(gate_is_clean(segment, mill->slot));
+    free(mill->store);
+    if (mill->log_fd >= 0) {
+        close(mill->log_fd);
+    }
     close(mill->listen_fd);
     close(mill->provider_fd);
     tls_roots_free(mill->roots);
     tempdir_remove();
     free(mill);
+}
+
+/* Is anything reserved of any key's quota? */
+static bool
+is_reserved(const struct segment *segment)
+{
+    for (uint32_t gate = 0; gate < segment->gates; gate++) {
+        struct budget_view budget;
+        budget_read(segment, gate, &budget);
+        if (budget.reserved != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+mill_settled(struct mill *mill)
+{
+    const struct segment *segment = &mill->test.segment;
+    for (int i = 0; i < WAIT_MS; i++) {
+        if (lease_count(segment, mill->slot) == 0 && gate_is_clean(segment, mill->slot) &&
+            !is_reserved(segment)) {
+            return;
+        }
+        usleep(1000);
+    }
+    cr_assert(false, "the worker holds %u leases, gates %s, tokens %s",
+              lease_count(segment, mill->slot),
+              gate_is_clean(segment, mill->slot) ? "free" : "taken",
+              is_reserved(segment) ? "reserved" : "free");
+}
+
+const char *
+mill_log(struct mill *mill, const char *mark)
+{
+    for (int i = 0; i < WAIT_MS; i++) {
+        ssize_t got = pread(mill->log_fd, mill->log, sizeof mill->log - 1, 0);
+        cr_assert(got >= 0);
+        mill->log[got] = '\0';
+        if (strstr(mill->log, mark) != NULL) {
+            return mill->log;
+        }
+        usleep(1000);
+    }
+    cr_assert(false, "no \"%s\" in the log: %s", mark, mill->log);
+    return mill->log;
+}
+
+void
+mill_counts(struct mill *mill, enum counter counter, uint64_t value)
+{
+    const struct segment *segment = &mill->test.segment;
+    for (int i = 0; i < WAIT_MS && counter_of(segment, mill->slot, counter) != value; i++) {
+        usleep(1000);
+    }
+    cr_assert_eq(counter_of(segment, mill->slot, counter), value, "%s", counter_text(counter));
+}
+
+/* All of LMDB's file but its two meta pages, which say that there is something to read. */
+static void
+write_store(const char *bytes, size_t count)
+{
+    size_t metas = 2 * (size_t)sysconf(_SC_PAGESIZE);
+    int fd = open(tempdir_path("data.mdb"), O_WRONLY | O_CLOEXEC);
+    cr_assert(fd >= 0 && count > metas);
+    cr_assert(pwrite(fd, bytes + metas, count - metas, (off_t)metas) == (ssize_t)(count - metas));
+    close(fd);
+}
+
+void
+mill_break_store(struct mill *mill)
+{
+    int fd = open(tempdir_path("data.mdb"), O_RDONLY | O_CLOEXEC);
+    cr_assert(fd >= 0 && mill->store == NULL);
+    mill->store_bytes = (size_t)lseek(fd, 0, SEEK_END);
+    mill->store = malloc(mill->store_bytes);
+    cr_assert(pread(fd, mill->store, mill->store_bytes, 0) == (ssize_t)mill->store_bytes);
+    close(fd);
+    char *nothing = calloc(1, mill->store_bytes);
+    cr_assert_not_null(nothing);
+    write_store(nothing, mill->store_bytes);
+    free(nothing);
+}
+
+void
+mill_mend_store(struct mill *mill)
+{
+    write_store(mill->store, mill->store_bytes);
+    free(mill->store);
+    mill->store = NULL;
 }
 
 /* --- a client --- */
@@ -280,6 +391,29 @@ mill_talk(struct mill *mill, const char *path, const char *key, const char *body
     return mill->answer;
 }
 
+const char *
+mill_ask(struct mill *mill, const char *method, const char *path, const char *fields)
+{
+    char head[1024];
+    int fd = mill_connect(mill);
+    snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n", method,
+             path, fields);
+    mill_send(fd, head);
+    mill_read(mill, fd, NULL);
+    close(fd);
+    return mill->answer;
+}
+
+bool
+mill_is(const char *answer, int status, const char *code)
+{
+    char line[32];
+    char named[80];
+    snprintf(line, sizeof line, "HTTP/1.1 %d ", status);
+    snprintf(named, sizeof named, "\"%s\"", code == NULL ? "" : code);
+    return strncmp(answer, line, strlen(line)) == 0 && (code == NULL || strstr(answer, named));
+}
+
 /* --- the provider --- */
 
 void
@@ -289,6 +423,15 @@ mill_hang_up(struct mill *mill)
         close(mill->provider);
         mill->provider = -1;
     }
+}
+
+int
+mill_put_aside(struct mill *mill)
+{
+    int fd = mill->provider;
+    cr_assert(fd >= 0);
+    mill->provider = -1;
+    return fd;
 }
 
 /* Is the request in mill->asked whole? */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "http/httpconf.h"
+#include "shm/counter.h"
 #include "shm/heritage.h"
 #include "store/ledger.h"
 #include "store/storeconf.h"
@@ -39,6 +40,10 @@ struct mill {
     int provider;    /* the connection that the worker uses; -1 = none */
     int life[2];
     int master[2];
+    int log_fd;                /* the worker's standard error; -1 = the test's */
+    char log[MILL_TEXT_BYTES]; /* what it wrote so far */
+    char *store;               /* the data file's bytes while it is broken */
+    size_t store_bytes;
     char asked[MILL_TEXT_BYTES];  /* the provider's last request */
     char answer[MILL_TEXT_BYTES]; /* the client's last answer */
 };
@@ -51,9 +56,21 @@ void mill_account(struct mill *mill, const char *name, void (*change)(struct acc
 void mill_key(struct mill *mill, const char *name, void (*change)(struct key *key));
 void mill_user(struct mill *mill, void (*change)(struct user *user));
 void mill_group(struct mill *mill, void (*change)(struct group *group));
+/* Before mill_run: what the worker logs is kept for mill_log. */
+void mill_keep_log(struct mill *mill);
 void mill_run(struct mill *mill);
 /* Ends it by SIGTERM; fails unless it leaves in good order, holding nothing. */
 void mill_stop(struct mill *mill);
+/* Awaits that the worker holds nothing: no lease, no place at a gate, no reserved token. */
+void mill_settled(struct mill *mill);
+/* Awaits a line of the log with this in it; mill->log holds all of it. */
+const char *mill_log(struct mill *mill, const char *mark);
+/* Awaits that a counter of the worker's has this value. */
+void mill_counts(struct mill *mill, enum counter counter, uint64_t value);
+/* The store's file goes bad under the worker's eyes: nothing of it can be read. */
+void mill_break_store(struct mill *mill);
+/* It is as it was. */
+void mill_mend_store(struct mill *mill);
 
 /* --- a client --- */
 int mill_connect(struct mill *mill);
@@ -64,6 +81,10 @@ void mill_post(int fd, const char *path, const char *key, const char *body);
 const char *mill_read(struct mill *mill, int fd, const char *mark);
 /* One POST and its whole answer on a connection of its own. */
 const char *mill_talk(struct mill *mill, const char *path, const char *key, const char *body);
+/* A request without a body, on a connection of its own; `fields` are whole lines. */
+const char *mill_ask(struct mill *mill, const char *method, const char *path, const char *fields);
+/* Has the answer this status, and does it name this code (NULL: none)? */
+bool mill_is(const char *answer, int status, const char *code);
 
 /* --- the provider --- */
 /* Awaits the next request and reads it whole; mill->asked holds it. */
@@ -71,6 +92,8 @@ void mill_take(struct mill *mill);
 void mill_say(struct mill *mill, const void *bytes, size_t count);
 void mill_answer(struct mill *mill, const char *status, const char *type, const char *body);
 void mill_hang_up(struct mill *mill);
+/* The connection in use is the caller's from here on: mill_take awaits another one. */
+int mill_put_aside(struct mill *mill);
 
 /* The records since the last call, newest last; frees them in the ring. */
 uint32_t mill_records(struct mill *mill, struct ledger_record *out, uint32_t max);

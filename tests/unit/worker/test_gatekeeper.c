@@ -5,6 +5,7 @@
 #include "shm/budget.h"
 #include "shm/counter.h"
 #include "shm/gate.h"
+#include "shm/version.h"
 #include "shm/window.h"
 #include "tests/unit/worker/mill.h"
 
@@ -47,14 +48,6 @@ slow_key(struct key *key)
     key->rpm = 1;
 }
 
-static bool
-is_refused(const char *answer, int status, const char *code)
-{
-    char line[32];
-    snprintf(line, sizeof line, "HTTP/1.1 %d ", status);
-    return strstr(answer, line) == answer && strstr(answer, code) != NULL;
-}
-
 Test(gatekeeper, refuses_what_the_records_say)
 {
     static const struct {
@@ -80,7 +73,7 @@ Test(gatekeeper, refuses_what_the_records_say)
     mill_run(mill);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const char *answer = mill_talk(mill, CHAT, rows[i].key, BODY);
-        cr_expect(is_refused(answer, rows[i].status, rows[i].code), "%s: %s", rows[i].key, answer);
+        cr_expect(mill_is(answer, rows[i].status, rows[i].code), "%s: %s", rows[i].key, answer);
         cr_expect(strstr(answer, "\r\nx-request-id: req_") != NULL, "%s", answer);
         cr_expect_eq(strstr(answer, "\r\nx-should-retry: false\r\n") != NULL, rows[i].is_final,
                      "%s: %s", rows[i].key, answer);
@@ -95,12 +88,12 @@ Test(gatekeeper, knows_no_key_and_a_wrong_key_apart)
     struct mill *mill = mill_make();
     mill_key(mill, "k", NULL);
     mill_run(mill);
-    cr_expect(is_refused(mill_talk(mill, CHAT, "", BODY), 401, "missing_api_key"));
-    cr_expect(is_refused(mill_talk(mill, CHAT, "nobody", BODY), 401, "invalid_api_key"));
+    cr_expect(mill_is(mill_talk(mill, CHAT, "", BODY), 401, "missing_api_key"));
+    cr_expect(mill_is(mill_talk(mill, CHAT, "nobody", BODY), 401, "invalid_api_key"));
     char long_key[600];
     memset(long_key, 'a', sizeof long_key - 1);
     long_key[sizeof long_key - 1] = '\0';
-    cr_expect(is_refused(mill_talk(mill, CHAT, long_key, BODY), 401, "invalid_api_key"));
+    cr_expect(mill_is(mill_talk(mill, CHAT, long_key, BODY), 401, "invalid_api_key"));
     cr_expect_eq(counter_of(&mill->test.segment, mill->slot, COUNTER_REFUSED_AUTH), 3);
     mill_stop(mill);
 }
@@ -133,10 +126,10 @@ Test(gatekeeper, slows_guessers_and_serves_a_good_key_beside_them)
     mill_key(mill, "k", NULL);
     mill_run(mill);
     for (int i = 0; i < 3; i++) {
-        cr_expect(is_refused(mill_talk(mill, CHAT, "guess", BODY), 401, "invalid_api_key"));
+        cr_expect(mill_is(mill_talk(mill, CHAT, "guess", BODY), 401, "invalid_api_key"));
     }
     const char *answer = mill_talk(mill, CHAT, "guess", BODY);
-    cr_expect(is_refused(answer, 429, "rate_limit_exceeded"), "%s", answer);
+    cr_expect(mill_is(answer, 429, "rate_limit_exceeded"), "%s", answer);
     cr_expect(strstr(answer, "\r\nretry-after: ") != NULL, "%s", answer);
     /* Many clients may share an address: their keys are as good as before. */
     cr_expect(gets_through(mill, CHAT, "Authorization: Bearer k\r\n"));
@@ -159,6 +152,80 @@ Test(gatekeeper, finds_the_key_wherever_clients_put_it)
     cr_expect(gets_through(mill, gemini, "x-goog-api-key: k\r\n"));
     cr_expect(gets_through(mill, "/v1beta/models/gemini-2.5-pro:generateContent?key=k", ""));
     cr_expect(strstr(mill->asked, "key=k") == NULL, "%s", mill->asked);
+    mill_stop(mill);
+}
+
+/* 503, to be tried again, and nothing that a wrong key would hear. */
+static bool
+is_store_error(const char *answer)
+{
+    return mill_is(answer, 503, "overloaded") && strstr(answer, "store cannot be read") != NULL &&
+           strstr(answer, "\r\nretry-after: ") != NULL &&
+           strstr(answer, "x-should-retry: false") == NULL;
+}
+
+Test(gatekeeper, a_store_that_cannot_be_read_is_no_wrong_key)
+{
+    struct mill *mill = mill_make();
+    mill->confs.worker.auth_failures = 1;
+    mill_account(mill, "acme", NULL);
+    mill_key(mill, "seen", NULL);
+    mill_key(mill, "fresh", NULL);
+    mill_run(mill);
+    cr_expect(gets_through(mill, CHAT, "Authorization: Bearer seen\r\n"));
+    mill_break_store(mill);
+    for (int i = 0; i < 3; i++) {
+        const char *answer = mill_talk(mill, CHAT, "fresh", BODY);
+        cr_expect(is_store_error(answer), "a good key: %s", answer);
+        answer = mill_talk(mill, CHAT, "nobody", BODY);
+        cr_expect(is_store_error(answer), "who can know that it is wrong: %s", answer);
+    }
+    cr_expect(gets_through(mill, CHAT, "Authorization: Bearer seen\r\n"), "it is remembered");
+    struct segment *segment = &mill->test.segment;
+    cr_expect_eq(counter_of(segment, mill->slot, COUNTER_REFUSED_AUTH), 0);
+    cr_expect_eq(counter_of(segment, mill->slot, COUNTER_REFUSED_OVERLOADED), 6);
+    mill_mend_store(mill);
+    cr_expect(gets_through(mill, CHAT, "Authorization: Bearer fresh\r\n"));
+    /* One wrong key is allowed, and none was counted before. */
+    cr_expect(mill_is(mill_talk(mill, CHAT, "nobody", BODY), 401, "invalid_api_key"));
+    cr_expect(mill_is(mill_talk(mill, CHAT, "nobody", BODY), 429, "rate_limit_exceeded"));
+    mill_stop(mill);
+}
+
+Test(gatekeeper, goes_on_with_what_it_knows_when_a_change_cannot_be_read)
+{
+    struct mill *mill = mill_make();
+    mill_account(mill, "acme", NULL);
+    mill_key(mill, "k", NULL);
+    mill_run(mill);
+    cr_expect(gets_through(mill, CHAT, "Authorization: Bearer k\r\n"));
+    mill_break_store(mill);
+    version_bump_catalog(&mill->test.segment);
+    cr_expect(gets_through(mill, CHAT, "Authorization: Bearer k\r\n"));
+    cr_expect(gets_through(mill, CHAT, "Authorization: Bearer k\r\n"));
+    mill_stop(mill);
+}
+
+Test(gatekeeper, waits_for_a_store_that_was_never_read, .timeout = 30)
+{
+    struct mill *mill = mill_make();
+    mill_account(mill, "acme", NULL);
+    mill_key(mill, "k", NULL);
+    mill_run(mill);
+    /* It opens the store at its start and looks into it at the first request. */
+    cr_expect(mill_is(mill_ask(mill, "GET", "/healthz", ""), 200, "ok"));
+    mill_break_store(mill);
+    cr_expect(is_store_error(mill_talk(mill, CHAT, "k", BODY)), "%s", mill->answer);
+    cr_expect(is_store_error(mill_talk(mill, CHAT, "k", BODY)), "%s", mill->answer);
+    mill_mend_store(mill);
+    /* It tries again by itself, but not with every request. */
+    for (int i = 0;
+         i < 100 && !mill_is(mill_ask(mill, "GET", "/v1/models", "api-key: k\r\n"), 200, NULL);
+         i++) {
+        cr_assert(is_store_error(mill->answer), "%s", mill->answer);
+        usleep(50000);
+    }
+    cr_expect(gets_through(mill, CHAT, "Authorization: Bearer k\r\n"));
     mill_stop(mill);
 }
 
@@ -187,11 +254,11 @@ Test(gatekeeper, sees_a_change_of_the_records_at_the_next_request)
     mill_run(mill);
     cr_expect(gets_through(mill, CHAT, "Authorization: Bearer k\r\n"));
     mill_group(mill, disable_group);
-    cr_expect(is_refused(mill_talk(mill, CHAT, "k", BODY), 403, "forbidden"));
+    cr_expect(mill_is(mill_talk(mill, CHAT, "k", BODY), 403, "forbidden"));
     mill_group(mill, models_group);
-    cr_expect(is_refused(mill_talk(mill, CHAT, "k", BODY), 403, "model_not_allowed"));
+    cr_expect(mill_is(mill_talk(mill, CHAT, "k", BODY), 403, "model_not_allowed"));
     mill_user(mill, disable_user);
-    cr_expect(is_refused(mill_talk(mill, CHAT, "k", BODY), 401, "invalid_api_key"));
+    cr_expect(mill_is(mill_talk(mill, CHAT, "k", BODY), 401, "invalid_api_key"));
     mill_stop(mill);
 }
 
@@ -208,7 +275,7 @@ Test(gatekeeper, counts_requests_a_minute_and_says_when_to_come_again)
     }
     cr_expect(gets_through(mill, CHAT, "Authorization: Bearer slow\r\n"));
     const char *answer = mill_talk(mill, CHAT, "slow", BODY);
-    cr_expect(is_refused(answer, 429, "rate_limit_exceeded"), "%s", answer);
+    cr_expect(mill_is(answer, 429, "rate_limit_exceeded"), "%s", answer);
     const char *retry = strstr(answer, "\r\nretry-after: ");
     cr_assert_not_null(retry);
     unsigned long seconds = strtoul(retry + 15, NULL, 10);
@@ -223,7 +290,7 @@ Test(gatekeeper, consumes_nothing_of_a_limit_when_another_refuses)
     mill_key(mill, "poor", poor_key);
     mill_run(mill);
     for (int i = 0; i < 5; i++) {
-        cr_expect(is_refused(mill_talk(mill, CHAT, "poor", BODY), 412, "quota_exhausted"));
+        cr_expect(mill_is(mill_talk(mill, CHAT, "poor", BODY), 412, "quota_exhausted"));
     }
     struct segment *segment = &mill->test.segment;
     for (uint32_t gate = 0; gate < segment->gates; gate++) {

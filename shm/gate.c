@@ -1,10 +1,10 @@
 /*
  * gate.c - see gate.h.
  *
- * Steps are named as in the model (tests/model/gate.pml): ADD, SUM, BACK, BACKWAKE, PUBLISH,
- * SECOND, TURN, BATON, SUB, GIVEWAKE, LEAVE, LEAVEWAKE, CLEAR. All of them are sequentially
- * consistent: the argument "either the giver sees the head or the waiter sees the room" is about
- * two words.
+ * Steps are named as in the models (tests/model): ADD, SUM, BACK, BACKWAKE, AGAIN, PUBLISH, SECOND,
+ * TURN, BATON, SUB, GIVEWAKE, LEAVE, LEAVEWAKE, CLEAR. Between them stand crash points. All of them
+ * are sequentially consistent: the argument "either the giver sees the head or the waiter sees the
+ * room" is about two words.
  *
  * Runs in: worker, keeper, recorder (sweep).
  */
@@ -141,6 +141,7 @@ try_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit)
     atomic_fetch_add(&mine->held, 1); /* ADD */
     FAULT("gate.after_add");
     if (limit == 0 || gate_held(segment, gate) <= limit) { /* SUM */
+        FAULT("gate.after_sum");
         return true;
     }
     FAULT("gate.before_back");
@@ -181,6 +182,9 @@ gate_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit,
         }
         step_aside(slot, tries);
     }
+    /* There was room at every try, and somebody in the way who may have gone by now without a word:
+     * BACKWAKE reaches this gate's queue, but we may be waiting, or about to wait, in a pool's. */
+    wake_poke(segment, slot); /* AGAIN */
     return ERR_FULL;
 }
 
@@ -388,6 +392,7 @@ serve_plain(struct gate_local *local, struct gate_queue *queue)
         FAULT("gate.after_turn");
         waiter->on_turn(waiter);
     }
+    FAULT("gate.before_baton");
     if (has_room(segment, gate, limit)) {
         wake_oldest(segment, gate); /* BATON: to whoever is the oldest now, perhaps ourselves */
     }
@@ -449,6 +454,7 @@ serve_pool(struct gate_local *local, struct gate_queue *queue)
             break;
         }
     }
+    FAULT("gate.before_pass");
     uint64_t head_ns;
     wake_poke(local->segment,
               oldest_after(local->segment, gate, start_ns, local->slot, &head_ns)); /* BATON */
@@ -484,6 +490,7 @@ gate_sweep(struct segment *segment, uint32_t dead_slot)
         struct gate_cell *cell = cell_of(segment, gate, dead_slot);
         atomic_store(&cell->head_ns, 0); /* CLEAR */
         atomic_store(&cell->waiting, 0);
+        FAULT("gate.mid_clear");
         atomic_store(&cell->held, 0);
         FAULT("gate.mid_sweep");
     }

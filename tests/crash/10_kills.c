@@ -12,6 +12,7 @@ kill_one(enum crash_kind kind)
 {
     pid_t old = crashproc_find(kind);
     PLAY_CHECK(crashproc_kill(kind), "%s is not there", crashproc_title(kind));
+    crashslots_watch(&old, 1, kind != CRASH_RECORDER);
     PLAY_CHECK(crashproc_wait(kind, old, CRASH_BACK_MS), "%s is not replaced",
                crashproc_title(kind));
     crashbook_check_live(CRASH_BACK_MS);
@@ -66,8 +67,14 @@ everybody_at_random(void)
         pid_t old = crashproc_find(first);
         (void)crashproc_kill(first);
         crashload_run(crash_random(60));
+        bool has_recorder = first != CRASH_RECORDER && second != CRASH_RECORDER;
+        pid_t dead[2] = { old, crashproc_find(second) };
         if (second != first) {
-            kill_one(second);
+            PLAY_CHECK(crashproc_kill(second), "%s is not there", crashproc_title(second));
+            crashslots_watch(dead, 2, has_recorder);
+            PLAY_CHECK(crashproc_wait(second, dead[1], CRASH_BACK_MS), "%s is not replaced",
+                       crashproc_title(second));
+            crashbook_check_live(CRASH_BACK_MS);
         }
         PLAY_CHECK(crashproc_wait(first, old, CRASH_BACK_MS), "%s is not replaced",
                    crashproc_title(first));
@@ -90,6 +97,7 @@ all_workers_at_once(void)
         kill(first, SIGKILL);
         kill(second, SIGKILL);
         crashload_excuse(NULL);
+        crashslots_watch((pid_t[]){ first, second }, 2, true);
         PLAY_CHECK(crashproc_wait(CRASH_WORKER_0, first, CRASH_BACK_MS),
                    "worker 0 is not replaced");
         PLAY_CHECK(crashproc_wait(CRASH_WORKER_1, second, CRASH_BACK_MS),

@@ -27,28 +27,31 @@ struct point {
 
 /* Of workers: a request passes most of them once or twice. */
 static const struct point worker_points[] = {
-    { "gate.after_add", 1500, NEED_NOTHING },      { "gate.before_back", 20, NEED_NOTHING },
-    { "gate.after_back", 20, NEED_NOTHING },       { "gate.after_sub", 1500, NEED_NOTHING },
-    { "gate.after_publish", 100, NEED_NOTHING },   { "gate.after_leave", 100, NEED_NOTHING },
-    { "gate.after_turn", 100, NEED_NOTHING },      { "budget.after_add", 150, NEED_NOTHING },
-    { "budget.after_charge", 150, NEED_NOTHING },  { "lease.before_held", 150, NEED_NOTHING },
-    { "lease.after_held", 150, NEED_NOTHING },     { "lease.mid_edit", 150, NEED_NOTHING },
-    { "lease.after_note", 150, NEED_NOTHING },     { "lease.after_push", 150, NEED_NOTHING },
-    { "ring.before_publish", 150, NEED_NOTHING },  { "ring.after_publish", 150, NEED_NOTHING },
-    { "settle.before_record", 150, NEED_NOTHING }, { "settle.after_record", 150, NEED_NOTHING },
-    { "exchange.before_send", 150, NEED_NOTHING }, { "wake.before_bell", 100, NEED_NOTHING },
+    { "gate.after_add", 1500, NEED_NOTHING },     { "gate.before_back", 20, NEED_NOTHING },
+    { "gate.after_back", 20, NEED_NOTHING },      { "gate.after_sub", 1500, NEED_NOTHING },
+    { "gate.after_sum", 1500, NEED_NOTHING },     { "gate.before_baton", 100, NEED_NOTHING },
+    { "gate.before_pass", 100, NEED_NOTHING },    { "gate.after_publish", 100, NEED_NOTHING },
+    { "gate.after_leave", 100, NEED_NOTHING },    { "gate.after_turn", 100, NEED_NOTHING },
+    { "budget.after_add", 150, NEED_NOTHING },    { "budget.after_charge", 150, NEED_NOTHING },
+    { "lease.before_held", 150, NEED_NOTHING },   { "lease.after_held", 150, NEED_NOTHING },
+    { "lease.mid_edit", 150, NEED_NOTHING },      { "lease.after_note", 150, NEED_NOTHING },
+    { "lease.after_push", 150, NEED_NOTHING },    { "ring.before_publish", 150, NEED_NOTHING },
+    { "ring.after_publish", 150, NEED_NOTHING },  { "settle.before_record", 150, NEED_NOTHING },
+    { "settle.after_record", 150, NEED_NOTHING }, { "exchange.before_send", 150, NEED_NOTHING },
+    { "wake.before_bell", 100, NEED_NOTHING },
 };
 
 /* Of the recorder, the keeper, and those who leave. */
 static const struct point other_points[] = {
-    { "ring.before_free", 12, NEED_NOTHING },     { "drainer.after_commit", 8, NEED_NOTHING },
-    { "drainer.before_free", 8, NEED_NOTHING },   { "ledger.before_commit", 8, NEED_NOTHING },
-    { "ledger.after_commit", 8, NEED_NOTHING },   { "drainer.after_orphans", 5, NEED_KILLS },
-    { "slot.between_sweeps", 5, NEED_KILLS },     { "slot.before_free", 5, NEED_KILLS },
-    { "gate.mid_sweep", 70, NEED_KILLS },         { "lease.after_notes", 5, NEED_KILLS },
-    { "names.before_answered", 3, NEED_NOTHING }, { "names.mid_put", 3, NEED_NOTHING },
-    { "job.before_asked", 2, NEED_TESTS },        { "job.after_running", 2, NEED_TESTS },
-    { "job.before_done", 2, NEED_TESTS },         { "slot.before_left", 1, NEED_RELOADS },
+    { "ring.before_free", 12, NEED_NOTHING },   { "drainer.after_commit", 8, NEED_NOTHING },
+    { "drainer.before_free", 8, NEED_NOTHING }, { "ledger.before_commit", 8, NEED_NOTHING },
+    { "ledger.after_commit", 8, NEED_NOTHING }, { "drainer.after_orphans", 5, NEED_KILLS },
+    { "slot.between_sweeps", 5, NEED_KILLS },   { "slot.before_free", 5, NEED_KILLS },
+    { "gate.mid_clear", 20, NEED_KILLS },       { "gate.mid_sweep", 70, NEED_KILLS },
+    { "lease.after_notes", 5, NEED_KILLS },     { "names.before_answered", 3, NEED_NOTHING },
+    { "names.mid_put", 3, NEED_NOTHING },       { "job.before_asked", 2, NEED_TESTS },
+    { "job.after_running", 2, NEED_TESTS },     { "job.before_done", 2, NEED_TESTS },
+    { "slot.before_left", 1, NEED_RELOADS },
 };
 
 #define WORKER_POINTS (sizeof(worker_points) / sizeof(worker_points[0]))

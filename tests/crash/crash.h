@@ -9,6 +9,7 @@
  *   crashload   the clients: connections, requests, what became of each
  *   crashbook   the ledger, the provider's log, and how the three must agree
  *   crashproc   processes: finding, killing, whose connections they are; the admin socket
+ *   crashslots  how long after a kill until slots held == leases of the living
  *
  * All of it is one process with one thread; nothing here needs to be reset between tests but by
  * crash_begin. A failure is noted with PLAY_CHECK, as in every scenario test.
@@ -110,6 +111,16 @@ void crashbook_check_idle(unsigned ms);
 void crashbook_check_live(unsigned ms);
 /* Provider, clients and ledger agree; errors: how many requests may have failed otherwise. */
 void crashbook_check(uint32_t errors);
+
+/* --- slots --- */
+
+/* Forgets the times of the test before. */
+void crashslots_begin(void);
+/* Right after a kill: runs the clients until what the gates hold is what the leases of the living
+ * say, and notes how long that took; has_recorder: the one that sweeps was not among the dead. */
+void crashslots_watch(const pid_t *dead, unsigned count, bool has_recorder);
+/* Reports the times; the median must not be far from what is promised. */
+void crashslots_check(void);
 
 /* --- processes --- */
 

@@ -370,6 +370,7 @@ crash_start_load(const char *name)
     crash_begin(name);
     crashload_begin(CRASH_CONNS);
     crashbook_begin();
+    crashslots_begin();
     crashload_run(1000);
 }
 
@@ -379,6 +380,7 @@ crash_end_load(uint32_t missed_max)
     PLAY_CHECK(crashload_finish(90000), "requests do not end: %s", crashload_text());
     crashbook_check_idle(CRASH_REST_MS);
     crashbook_check(missed_max);
+    crashslots_check();
     crashload_end();
     PLAY_CHECK(crashload_count(CRASH_WHOLE) > 100, "too little load: %s", crashload_text());
     PLAY_CHECK(crashproc_log_count("last_words=") == 0, "somebody died of a failed check");

@@ -21,6 +21,8 @@
 #define STUCK_MS 60000u /* an answer that takes longer never comes */
 #define THINK_MS 60u    /* between two requests of a connection, at most */
 #define CLOSE_ONE_OF 8u /* requests are followed by a new connection */
+#define BOUND_ONE_OF 3u /* requests belong to a session, and wait for its account alone */
+#define SESSIONS 4u     /* few: more of one at once than its account has places */
 #define MARK "987654"   /* the number in the reference answers */
 #define MARK_BYTES 6u   /* numbers are written with as many digits */
 #define ID_TEXT "chatcmpl-"
@@ -88,11 +90,16 @@ write_request(uint32_t number, uint32_t kind, char *out)
     char target_key[64];
     snprintf(target_key, sizeof(target_key), "sk-crash-%u-0123456789abcdefghijABCDEFGHIJ",
              number % CRASH_KEYS);
+    char session[64] = "";
+    if (number % BOUND_ONE_OF == 0) {
+        snprintf(session, sizeof(session), "X-Session-Id: crash-%u\r\n",
+                 number / BOUND_ONE_OF % SESSIONS);
+    }
     int m = snprintf(out, REQUEST_BYTES,
                      "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
                      "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
-                     "Content-Length: %d\r\n\r\n%s",
-                     target_key, n, body);
+                     "%sContent-Length: %d\r\n\r\n%s",
+                     target_key, session, n, body);
     PLAY_NEED(m > 0 && (size_t)m < REQUEST_BYTES, "a request is too long");
     return (size_t)m;
 }

@@ -198,8 +198,9 @@ all_done(void)
 }
 
 static const char *const faults[] = {
-    "gate.after_add",   "gate.after_back", "gate.after_sub",   "gate.after_publish",
-    "gate.after_leave", "gate.after_turn", "wake.before_bell",
+    "gate.after_add",    "gate.after_back",  "gate.after_sub",   "gate.after_publish",
+    "gate.after_leave",  "gate.after_turn",  "wake.before_bell", "gate.after_sum",
+    "gate.before_baton", "gate.before_pass",
 };
 
 static void

@@ -55,6 +55,21 @@
 #define SSE_LINE_BYTES_MAX (64u * 1024 * 1024) /* a data line with an inline image */
 #define SSE_KEPT_BYTES_MAX 1048576u /* the part of an event that is kept to read usage from it */
 
+/* --- translation between dialects --- */
+#define HUB_STOPS_MAX 16u    /* stop sequences; OpenAI takes 4, Gemini 5, the rest is ours */
+#define HUB_TOOLS_MAX 1024u  /* of a request; agents with many servers send some 200 */
+#define HUB_OPEN_MAX 128u    /* parts of an answer open at once; parallel calls stay below 30 */
+#define HUB_PARTS_MAX 10000u /* of one answer */
+#define HUB_CHOICES_MAX 128u /* n, candidateCount */
+#define HUB_ECHO_BYTES_MAX 16384u /* of a request, repeated in a responses answer */
+#define TRANSLATE_REQUEST_BYTES_MAX (256u * 1024 * 1024) /* tree and decoded texts of a request */
+#define TRANSLATE_ANSWER_BYTES_MAX \
+    (64u * 1024 * 1024) /* texts kept of an answer; images are in it */
+#define TRANSLATE_QUEUE_BYTES_MAX (16u * 1024 * 1024) /* deltas that wait for their turn */
+#define TRANSLATE_EVENT_BYTES_MAX (64u * 1024 * 1024) /* one event; an inline image */
+#define SCHEMA_BYTES_MAX (4u * 1024 * 1024) /* a schema with its references put in place */
+#define SCHEMA_DEPTH_MAX 64u                /* of the same */
+
 /* --- memory of one process --- */
 #define ARENA_BLOCK_BYTES 4096u                /* first block of a request */
 #define REQUEST_ARENA_BYTES_MAX (1024u * 1024) /* head copies, built heads, answers */

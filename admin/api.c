@@ -81,7 +81,7 @@ static bool
 route_objects(struct server_request *request, struct str noun, struct str name, struct str verb)
 {
     for (uint32_t kind = 0; kind < MODEL_KINDS; kind++) {
-        if (str_equal(noun, str_of(model_tables[kind].nouns))) {
+        if (str_equal(noun, str_of(model_table(kind)->nouns))) {
             objects_handle(request, (enum model_kind)kind, name, verb);
             return true;
         }

@@ -24,7 +24,7 @@ is_option_of(const char *option, const char *field)
 static const struct model_field *
 find_field(enum model_kind kind, const char *option)
 {
-    const struct model_table *table = &model_tables[kind];
+    const struct model_table *table = model_table(kind);
     for (size_t i = 0; i < table->field_count; i++) {
         const struct model_field *field = &table->fields[i];
         if ((field->flags & MODEL_IS_SETTABLE) != 0 && is_option_of(option, field->name)) {
@@ -115,7 +115,7 @@ read_option(struct form *form, const char *option, const char *value, struct jso
     const struct model_field *field = find_field(form->kind, option);
     if (field == NULL) {
         snprintf(why, FORM_WHY_BYTES, "unknown option --%s (see sub2apictl %s --help)", option,
-                 model_tables[form->kind].noun);
+                 model_table(form->kind)->noun);
         return ERR_BAD;
     }
     put_value(w, field, value);
@@ -220,7 +220,7 @@ print_option(const char *name, const char *help)
 void
 form_help(enum model_kind kind)
 {
-    const struct model_table *table = &model_tables[kind];
+    const struct model_table *table = model_table(kind);
     for (size_t i = 0; i < table->field_count; i++) {
         const struct model_field *field = &table->fields[i];
         if ((field->flags & MODEL_IS_SETTABLE) != 0) {

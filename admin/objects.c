@@ -471,7 +471,7 @@ objects_handle(struct server_request *request, enum model_kind kind, struct str 
     work->request = request;
     work->recorder = server_context(request);
     work->kind = kind;
-    work->table = &model_tables[kind];
+    work->table = model_table(kind);
     bool is_post = str_equal(request->head.method, STR("POST"));
     if (name.len == 0) {
         if (is_post) {

@@ -33,7 +33,4 @@ field_load(const struct model_field *field, struct json_value value, void *objec
 MUST_CHECK enum err field_set(const struct model_field *field, struct json_value value,
                               void *object, char why[MODEL_WHY_BYTES]);
 
-/* "never", "90s", "45m", "12h", "30d" (from now on), "2026-11-21", RFC 3339; wall ms, 0 = never. */
-bool field_time(struct str text, uint64_t now_ms, uint64_t *out_ms);
-
 #endif

@@ -321,7 +321,7 @@ static enum err
 create_in_txn(struct kv_txn *txn, void *context)
 {
     struct change *change = context;
-    memcpy(&change->object, change->given, model_tables[change->kind].size);
+    memcpy(&change->object, change->given, model_table(change->kind)->size);
     *created_of(change->kind, &change->object) = clock_wall_ms();
     return object_create(txn, change->kind, &change->object, change->ledger->why);
 }
@@ -334,7 +334,7 @@ ledger_create(struct ledger *ledger, enum model_kind kind, void *object)
     ledger->why[0] = '\0';
     enum err err = kv_write(ledger->kv, create_in_txn, &change);
     if (err == ERR_OK) {
-        memcpy(object, &change.object, model_tables[kind].size);
+        memcpy(object, &change.object, model_table(kind)->size);
     }
     return err;
 }
@@ -344,7 +344,7 @@ update_in_txn(struct kv_txn *txn, void *context)
 {
     struct change *change = context;
     union object old;
-    memcpy(&change->object, change->given, model_tables[change->kind].size);
+    memcpy(&change->object, change->given, model_table(change->kind)->size);
     if (object_get(txn, change->kind, change->object.id, &old) == ERR_OK) {
         *created_of(change->kind, &change->object) = *created_of(change->kind, &old);
     }

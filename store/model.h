@@ -143,7 +143,7 @@ struct model_table {
     size_t field_count;
 };
 
-extern const struct model_table model_tables[MODEL_KINDS];
+const struct model_table *model_table(enum model_kind kind);
 
 /* Defaults of every field. */
 void model_defaults(enum model_kind kind, void *object);

@@ -31,7 +31,7 @@ static const char *
 noun_of(enum model_kind kind)
 {
     CHECK((unsigned)kind < MODEL_KINDS);
-    return model_tables[kind].noun;
+    return model_table(kind)->noun;
 }
 
 static const char *
@@ -524,7 +524,7 @@ object_update(struct kv_txn *txn, enum model_kind kind, const void *object, char
     union object old;
     union object fresh;
     why[0] = '\0';
-    memcpy(&fresh, object, model_tables[kind].size);
+    memcpy(&fresh, object, model_table(kind)->size);
     enum err err = object_get(txn, kind, fresh.id, &old);
     if (err != ERR_OK) {
         snprintf(why, MODEL_WHY_BYTES, "this %s %s", noun_of(kind),

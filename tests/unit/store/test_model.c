@@ -31,7 +31,7 @@ apply(enum model_kind kind, const char *json, bool is_create)
 Test(model, rows_are_complete_and_names_are_unique)
 {
     for (uint32_t k = 0; k < MODEL_KINDS; k++) {
-        const struct model_table *table = &model_tables[k];
+        const struct model_table *table = model_table(k);
         cr_expect_eq((uint32_t)table->kind, k);
         for (size_t i = 0; i < table->field_count; i++) {
             const struct model_field *field = &table->fields[i];
@@ -216,7 +216,7 @@ Test(model, a_record_is_read_as_it_was_written)
         cr_assert_eq(model_encode(kind, &object, &buf), ERR_OK);
         memset(&back, 0xff, sizeof(back));
         cr_assert_eq(model_decode(kind, buf_str(&buf), &back), ERR_OK);
-        cr_expect_eq(memcmp(&object, &back, model_tables[k].size), 0, "%s", model_tables[k].noun);
+        cr_expect_eq(memcmp(&object, &back, model_table(k)->size), 0, "%s", model_table(k)->noun);
         buf_fini(&buf);
     }
 }

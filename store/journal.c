@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/record.h"
 
 #define POSITION_BYTES 16 /* next sequence, wall ms of the last commit */
 
@@ -160,11 +161,10 @@ read_recent(struct kv_cursor *cursor, uint64_t before, struct ledger_record *out
     struct str value;
     enum err err = seek_before(cursor, before, &key, &value);
     while (err == ERR_OK && *out_count < count) {
-        if (key.len != sizeof(struct kv_id) || value.len != sizeof(*out)) {
+        if (key.len != sizeof(struct kv_id) || record_read(value, &out[*out_count]) != ERR_OK) {
             return ERR_BAD;
         }
         out_sequences[*out_count] = kv_unpack64(key.data);
-        memcpy(&out[*out_count], value.data, sizeof(*out));
         (*out_count)++;
         err = kv_prev(cursor, &key, &value);
     }
@@ -193,11 +193,8 @@ prune_records(struct kv_cursor *cursor, uint64_t wall_ms, uint32_t count, uint32
     enum err err = kv_next(cursor, &key, &value);
     while (err == ERR_OK && *removed < count) {
         struct ledger_record record;
-        if (value.len == sizeof(record)) {
-            memcpy(&record, value.data, sizeof(record));
-            if (record.start_wall_ms >= wall_ms) {
-                return ERR_OK;
-            }
+        if (record_read(value, &record) == ERR_OK && record.start_wall_ms >= wall_ms) {
+            return ERR_OK;
         }
         err = kv_cursor_del(cursor);
         if (err == ERR_OK) {

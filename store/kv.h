@@ -38,7 +38,8 @@
     X(REFERENCE, "reference") /* kind, id, kind, id: the second names the first */ \
     X(USAGE, "usage")         /* sequence -> struct ledger_record */               \
     X(POSITION, "position")   /* run id, slot -> next sequence, wall ms */         \
-    X(TOTAL, "total")         /* kind, id -> struct ledger_total */
+    X(TOTAL, "total")         /* kind, id -> struct ledger_total */                \
+    X(PRICE, "price")         /* source, model -> prices, as JSON */
 
 enum kv_table {
 #define KV_ENUM(name, text) KV_##name,

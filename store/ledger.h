@@ -17,14 +17,40 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/money.h"
 #include "base/str.h"
 #include "store/model.h"
 
-/* One finished attempt, as it lies in a ring cell and in the store. Fixed size, no pointers. */
-#define LEDGER_RECORD_BYTES 512u
-#define LEDGER_RECORD_VERSION 1u
+/*
+ * One finished attempt, as it lies in a ring cell and in the store. Fixed size, no pointers.
+ *
+ * It explains its own bill: cost_nano is what base/money.h makes of the tokens, `rates` and
+ * multiplier_ppm (record_cost() repeats it), whatever prices and multipliers are today.
+ *
+ * A request's last attempt (is_last) is the one that the client's answer came from; it is charged.
+ * Attempts before it are there when they used tokens; they cost the operator, never the user.
+ *
+ * 560 bytes: seven fit one page of the store. Version 1 had 512 and no prices; record_read() makes
+ * one of these of both. New fields go where `pad` is: 0 must mean that they are not known.
+ */
+#define LEDGER_RECORD_BYTES 560u
+#define LEDGER_RECORD_VERSION 2u
 
 enum ledger_source { LEDGER_NONE, LEDGER_UPSTREAM, LEDGER_PARTIAL, LEDGER_ESTIMATED };
+
+/* Bits of ledger_record.flags. */
+enum ledger_flag {
+    LEDGER_UNPRICED = 1, /* no price was known: charged nothing */
+    LEDGER_CUT = 2,      /* the cost did not fit its type and stands at its greatest value */
+    LEDGER_FREE = 4      /* failed without having delivered anything: the user pays nothing */
+};
+
+/* Bits of ledger_record.charged: what the cost was taken from. */
+enum ledger_charged {
+    LEDGER_BALANCE = 1,     /* the user's balance */
+    LEDGER_KEY_QUOTA = 2,   /* the key's quota and windows */
+    LEDGER_SUBSCRIPTION = 4 /* the subscription named by subscription_id */
+};
 
 struct ledger_record {
     uint32_t version; /* LEDGER_RECORD_VERSION */
@@ -46,19 +72,31 @@ struct ledger_record {
     uint64_t out_reasoning;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    int64_t cost_nano; /* nanodollars; 0 until prices are known */
+    int64_t cost_nano;        /* nanodollars, to the user */
+    int64_t upstream_nano;    /* to the operator: list price of what was sent, times the account's
+                                 multiplier */
+    struct money_rates rates; /* picodollars, the user's, of the tier that applied */
+    uint64_t subscription_id; /* 0 = none */
+    uint32_t multiplier_ppm;  /* the user's: the group's, or the user's own */
+    uint32_t account_ppm;     /* the account's, in upstream_nano */
+    uint32_t images;          /* that were priced one by one */
     uint8_t is_stream;
     uint8_t client_dialect;
     uint8_t upstream_dialect;
-    uint8_t attempt; /* 0 = first */
-    uint8_t is_last; /* the attempt that answered the client */
-    uint8_t reserved[3];
+    uint8_t attempt;      /* 0 = first */
+    uint8_t is_last;      /* the attempt that answered the client */
+    uint8_t flags;        /* enum ledger_flag */
+    uint8_t charged;      /* enum ledger_charged */
+    uint8_t tier;         /* enum price_service: the service tier that was billed */
+    uint8_t price_source; /* enum price_source; with LEDGER_UNPRICED 0 */
+    uint8_t requests;     /* 1: the price of a request applies */
+    uint8_t reserved[2];
     char request_id[REQUEST_ID_BYTES];
     char code[ERROR_CODE_BYTES]; /* stable error code, empty = success */
     char model[96];              /* asked; cut when longer */
     char model_sent[96];
     char address[46]; /* the client's */
-    uint8_t pad[LEDGER_RECORD_BYTES - 438];
+    uint8_t pad[LEDGER_RECORD_BYTES - 534];
 };
 
 _Static_assert(sizeof(struct ledger_record) == LEDGER_RECORD_BYTES, "a ring cell's payload");
@@ -102,7 +140,8 @@ struct ledger_total {
     uint64_t failures;
     uint64_t tokens_in; /* all input buckets */
     uint64_t tokens_out;
-    int64_t cost_nano;
+    int64_t cost_nano;     /* to users */
+    int64_t upstream_nano; /* to the operator */
     uint64_t last_used_ms;
 };
 MUST_CHECK enum err

@@ -61,6 +61,22 @@ struct run {
     char *why;
 };
 
+/* By the layout they begin with, the one before the first first; NULL: nothing is rewritten. */
+static enum err (*const steps[MIGRATE_LAYOUT])(struct kv_txn *txn) = {
+    [1] = NULL, /* record.c and tally.c read what layout 1 wrote */
+};
+
+static enum err
+run_steps(struct kv_txn *txn, uint64_t layout)
+{
+    enum err err = ERR_OK;
+    CHECK(layout > 0 && layout <= MIGRATE_LAYOUT);
+    for (; layout < MIGRATE_LAYOUT && err == ERR_OK; layout++) {
+        err = steps[layout] == NULL ? ERR_OK : steps[layout](txn);
+    }
+    return err;
+}
+
 static enum err
 run_in_txn(struct kv_txn *txn, void *context)
 {
@@ -68,14 +84,16 @@ run_in_txn(struct kv_txn *txn, void *context)
     uint64_t layout = 0;
     enum err err = read_layout(txn, &layout);
     err = judge(err, layout, run->why);
-    if (err != ERR_GONE) {
-        /* The only layout there is: nothing to do. */
-        CHECK(err != ERR_OK || layout == MIGRATE_LAYOUT);
+    bool is_fresh = err == ERR_GONE;
+    if (err == ERR_OK) {
+        err = run_steps(txn, layout);
+    }
+    if ((err != ERR_OK && !is_fresh) || layout == MIGRATE_LAYOUT) {
         return err;
     }
     struct kv_id value;
     err = kv_put(txn, KV_META, STR("layout"), kv_id(&value, MIGRATE_LAYOUT));
-    return err != ERR_OK ? err : run->fill(txn, run->context);
+    return err == ERR_OK && is_fresh ? run->fill(txn, run->context) : err;
 }
 
 enum err

@@ -3,8 +3,12 @@
  *
  * The meta table's row "layout" holds the version. A newer store is never touched: an older program
  * would misread it. A missing row is a store whose first transaction was never written: it is
- * filled in one. There is one layout so far; a step from n to n + 1 is a function that runs inside
- * the transaction which writes the row.
+ * filled in one. A step from n to n + 1 is a row of migrate.c's table: a function that runs inside
+ * the transaction which writes the row, or none when old records are understood as they are.
+ *
+ *   1  the first
+ *   2  usage records have prices and costs (record.h reads both), totals a cost to the operator,
+ *      and there is a table of prices
  *
  * Runs in: master before fork (ledger_prepare). Dying here leaves the old layout.
  */
@@ -17,7 +21,7 @@
 #include "store/kv.h"
 #include "store/model.h"
 
-#define MIGRATE_LAYOUT 1u
+#define MIGRATE_LAYOUT 2u
 
 /* Reads the row only. ERR_DENIED with a sentence in why: the store is newer than we are; ERR_BAD:
  * the row is damaged; ERR_GONE: there is none. */

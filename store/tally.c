@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/num.h"
+#include "base/money.h"
 #include "base/str.h"
 
-#define TOTAL_BYTES 48 /* six numbers */
+#define TOTAL_BYTES 56     /* seven numbers */
+#define TOTAL_BYTES_OLD 48 /* layout 1 had no upstream cost */
 
 struct total_key {
     uint8_t bytes[9]; /* kind, id */
@@ -40,7 +41,7 @@ tally_read(struct kv_txn *txn, enum model_kind kind, uint64_t id, struct ledger_
     if (err != ERR_OK) {
         return err == ERR_GONE ? ERR_OK : err;
     }
-    if (value.len != TOTAL_BYTES) {
+    if (value.len != TOTAL_BYTES && value.len != TOTAL_BYTES_OLD) {
         return ERR_BAD;
     }
     out->requests = kv_unpack64(value.data);
@@ -49,6 +50,7 @@ tally_read(struct kv_txn *txn, enum model_kind kind, uint64_t id, struct ledger_
     out->tokens_out = kv_unpack64(value.data + 24);
     out->cost_nano = (int64_t)kv_unpack64(value.data + 32);
     out->last_used_ms = kv_unpack64(value.data + 40);
+    out->upstream_nano = value.len == TOTAL_BYTES ? (int64_t)kv_unpack64(value.data + 48) : 0;
     return ERR_OK;
 }
 
@@ -63,6 +65,7 @@ write_total(struct kv_txn *txn, const struct tally_cell *cell)
     kv_pack64(value + 24, cell->total.tokens_out);
     kv_pack64(value + 32, (uint64_t)cell->total.cost_nano);
     kv_pack64(value + 40, cell->total.last_used_ms);
+    kv_pack64(value + 48, (uint64_t)cell->total.upstream_nano);
     return kv_put(txn, KV_TOTAL, make_key(&key, cell->kind, cell->id),
                   str_make((const char *)value, sizeof(value)));
 }
@@ -107,9 +110,8 @@ add_record(struct ledger_total *total, const struct ledger_record *record, bool 
     in = add_to_end(in, record->in_cache_write_1h);
     total->tokens_in = add_to_end(total->tokens_in, in);
     total->tokens_out = add_to_end(total->tokens_out, record->out_total);
-    if (!num_add(total->cost_nano, record->cost_nano, &total->cost_nano)) {
-        total->cost_nano = record->cost_nano > 0 ? INT64_MAX : INT64_MIN;
-    }
+    total->cost_nano = money_add(total->cost_nano, record->cost_nano);
+    total->upstream_nano = money_add(total->upstream_nano, record->upstream_nano);
     if (record->start_wall_ms > total->last_used_ms) {
         total->last_used_ms = record->start_wall_ms;
     }

@@ -1,0 +1,126 @@
+#include "store/record.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+/* Layout 1, before there were prices. */
+struct record_old {
+    uint32_t version;
+    uint16_t status;
+    uint8_t endpoint;
+    uint8_t source;
+    uint64_t key_id;
+    uint64_t user_id;
+    uint64_t group_id;
+    uint64_t account_id;
+    uint64_t start_wall_ms;
+    uint32_t first_byte_ms;
+    uint32_t duration_ms;
+    uint64_t tokens[6];
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    int64_t cost_nano;
+    uint8_t is_stream;
+    uint8_t client_dialect;
+    uint8_t upstream_dialect;
+    uint8_t attempt;
+    uint8_t is_last;
+    uint8_t reserved[3];
+    char request_id[REQUEST_ID_BYTES];
+    char code[ERROR_CODE_BYTES];
+    char model[96];
+    char model_sent[96];
+    char address[46];
+    uint8_t pad[74];
+};
+
+_Static_assert(sizeof(struct record_old) == 512, "as it was written");
+_Static_assert(REQUEST_ID_BYTES == 32 && ERROR_CODE_BYTES == 32, "as it was written");
+
+static void
+read_old(const struct record_old *old, struct ledger_record *out)
+{
+    *out = (struct ledger_record){ .version = LEDGER_RECORD_VERSION,
+                                   .status = old->status,
+                                   .endpoint = old->endpoint,
+                                   .source = old->source,
+                                   .key_id = old->key_id,
+                                   .user_id = old->user_id,
+                                   .group_id = old->group_id,
+                                   .account_id = old->account_id,
+                                   .start_wall_ms = old->start_wall_ms,
+                                   .first_byte_ms = old->first_byte_ms,
+                                   .duration_ms = old->duration_ms,
+                                   .in_fresh = old->tokens[0],
+                                   .in_cache_read = old->tokens[1],
+                                   .in_cache_write_5m = old->tokens[2],
+                                   .in_cache_write_1h = old->tokens[3],
+                                   .out_total = old->tokens[4],
+                                   .out_reasoning = old->tokens[5],
+                                   .bytes_in = old->bytes_in,
+                                   .bytes_out = old->bytes_out,
+                                   .multiplier_ppm = MONEY_PPM_ONE,
+                                   .account_ppm = MONEY_PPM_ONE,
+                                   .is_stream = old->is_stream,
+                                   .client_dialect = old->client_dialect,
+                                   .upstream_dialect = old->upstream_dialect,
+                                   .attempt = old->attempt,
+                                   .is_last = old->is_last,
+                                   .flags = LEDGER_UNPRICED };
+    memcpy(out->request_id, old->request_id, sizeof(out->request_id));
+    memcpy(out->code, old->code, sizeof(out->code));
+    memcpy(out->model, old->model, sizeof(out->model));
+    memcpy(out->model_sent, old->model_sent, sizeof(out->model_sent));
+    memcpy(out->address, old->address, sizeof(out->address));
+}
+
+enum err
+record_read(struct str value, struct ledger_record *out)
+{
+    uint32_t version = 0;
+    struct record_old old;
+    if (value.len < sizeof(version)) {
+        return ERR_BAD;
+    }
+    memcpy(&version, value.data, sizeof(version));
+    if (version == LEDGER_RECORD_VERSION && value.len == sizeof(*out)) {
+        memcpy(out, value.data, sizeof(*out));
+        return ERR_OK;
+    }
+    if (version == 1 && value.len == sizeof(old)) {
+        memcpy(&old, value.data, sizeof(old));
+        read_old(&old, out);
+        return ERR_OK;
+    }
+    return ERR_BAD;
+}
+
+void
+record_amounts(const struct ledger_record *record, struct money_amounts *out)
+{
+    uint64_t reasoning =
+        record->out_reasoning < record->out_total ? record->out_reasoning : record->out_total;
+    *out = (struct money_amounts){ .count = { [MONEY_IN_FRESH] = record->in_fresh,
+                                              [MONEY_IN_CACHE_READ] = record->in_cache_read,
+                                              [MONEY_IN_CACHE_WRITE_5M] = record->in_cache_write_5m,
+                                              [MONEY_IN_CACHE_WRITE_1H] = record->in_cache_write_1h,
+                                              [MONEY_OUT_TEXT] = record->out_total - reasoning,
+                                              [MONEY_OUT_REASONING] = reasoning,
+                                              [MONEY_IMAGE] = record->images,
+                                              [MONEY_REQUEST] = record->requests } };
+}
+
+int64_t
+record_cost(const struct ledger_record *record)
+{
+    struct money_amounts amounts;
+    int64_t nano = 0;
+    if (record->is_last == 0 || (record->flags & (LEDGER_UNPRICED | LEDGER_FREE)) != 0) {
+        return 0;
+    }
+    record_amounts(record, &amounts);
+    bool fits = money_cost(&record->rates, &amounts, record->multiplier_ppm, &nano);
+    CHECK(fits || nano == INT64_MAX);
+    return nano;
+}

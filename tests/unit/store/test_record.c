@@ -1,0 +1,111 @@
+#include "store/record.h"
+
+#include "store/kv.h"
+#include "tests/unit/store/tempdir.h"
+
+TestSuite(record, .init = tempdir_make, .fini = tempdir_remove);
+
+/* As layout 1 wrote it: 512 bytes, these offsets. */
+static void
+make_old(uint8_t bytes[512])
+{
+    uint32_t version = 1;
+    uint16_t status = 200;
+    uint64_t key_id = 7;
+    uint64_t fresh = 100;
+    uint64_t out = 20;
+    uint64_t reasoning = 5;
+    memset(bytes, 0, 512);
+    memcpy(bytes, &version, 4);
+    memcpy(bytes + 4, &status, 2);
+    memcpy(bytes + 8, &key_id, 8);
+    memcpy(bytes + 56, &fresh, 8);
+    memcpy(bytes + 88, &out, 8);
+    memcpy(bytes + 96, &reasoning, 8);
+    bytes[132] = 1; /* is_last */
+    memcpy(bytes + 136, "req_old", 7);
+    memcpy(bytes + 200, "gpt-4o", 6);
+    memcpy(bytes + 392, "127.0.0.1", 9);
+}
+
+static enum err
+put_old(struct kv_txn *txn, void *context)
+{
+    struct kv_id id;
+    enum err err = kv_put(txn, KV_META, STR("layout"), kv_id(&id, 1));
+    err = err != ERR_OK ? err : kv_append(txn, KV_USAGE, kv_id(&id, 1), str_make(context, 512));
+    return err != ERR_OK ? err : kv_put(txn, KV_META, STR("next_usage"), kv_id(&id, 2));
+}
+
+Test(record, of_layout_1_is_read_after_the_store_was_upgraded)
+{
+    uint8_t old[512];
+    char why[256];
+    struct kv *kv = NULL;
+    struct ledger *ledger = NULL;
+    struct ledger_record records[4];
+    uint64_t sequences[4];
+    uint32_t count = 0;
+    make_old(old);
+    cr_assert_eq(ledger_prepare(tempdir, TEMPDIR_MAP_BYTES, why), ERR_OK, "%s", why);
+    cr_assert_eq(kv_open(tempdir, TEMPDIR_MAP_BYTES, KV_WRITE, &kv), ERR_OK);
+    cr_assert_eq(kv_write(kv, put_old, old), ERR_OK);
+    kv_close(kv);
+
+    cr_assert_eq(ledger_prepare(tempdir, TEMPDIR_MAP_BYTES, why), ERR_OK, "%s", why);
+    cr_assert_eq(ledger_open(tempdir, TEMPDIR_MAP_BYTES, &ledger), ERR_OK);
+    struct ledger_record fresh = { .version = LEDGER_RECORD_VERSION, .key_id = 7, .is_last = 1 };
+    struct ledger_batch batch = { .slot = 0, .run_id = 1, .records = &fresh, .count = 1 };
+    cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
+    cr_assert_eq(ledger_recent(ledger, 0, records, sequences, 4, &count), ERR_OK);
+    cr_assert_eq(count, 2);
+    cr_expect_eq(sequences[0], 2);
+    cr_expect_eq(sequences[1], 1);
+    cr_expect_eq(records[1].key_id, 7);
+    cr_expect_eq(records[1].status, 200);
+    cr_expect_eq(records[1].in_fresh, 100);
+    cr_expect_eq(records[1].out_total, 20);
+    cr_expect_eq(records[1].out_reasoning, 5);
+    cr_expect_eq(records[1].flags, LEDGER_UNPRICED);
+    cr_expect_eq(record_cost(&records[1]), 0);
+    cr_expect_str_eq(records[1].request_id, "req_old");
+    cr_expect_str_eq(records[1].model, "gpt-4o");
+    cr_expect_str_eq(records[1].address, "127.0.0.1");
+    ledger_close(ledger);
+}
+
+Test(record, of_no_known_layout_is_refused)
+{
+    uint8_t bytes[600] = { 3 };
+    struct ledger_record record;
+    cr_expect_eq(record_read(str_make((char *)bytes, LEDGER_RECORD_BYTES), &record), ERR_BAD);
+    cr_expect_eq(record_read(str_make((char *)bytes, 512), &record), ERR_BAD);
+    bytes[0] = 2;
+    cr_expect_eq(record_read(str_make((char *)bytes, 512), &record), ERR_BAD);
+    cr_expect_eq(record_read(str_make((char *)bytes, 3), &record), ERR_BAD);
+    cr_expect_eq(record_read(str_make((char *)bytes, LEDGER_RECORD_BYTES), &record), ERR_OK);
+}
+
+Test(record, repeats_its_own_bill)
+{
+    struct ledger_record record = { .version = LEDGER_RECORD_VERSION,
+                                    .is_last = 1,
+                                    .in_fresh = 1000,
+                                    .in_cache_read = 500,
+                                    .out_total = 300,
+                                    .out_reasoning = 100,
+                                    .images = 2,
+                                    .multiplier_ppm = 1500000 };
+    record.rates.pico[MONEY_IN_FRESH] = 2500000;
+    record.rates.pico[MONEY_IN_CACHE_READ] = 1250000;
+    record.rates.pico[MONEY_OUT_TEXT] = 10000000;
+    record.rates.pico[MONEY_OUT_REASONING] = 20000000;
+    record.rates.pico[MONEY_IMAGE] = 40000000000;
+    /* (2.5 + 0.625 + 2.0 + 2.0) millidollars and 8 cents, times 1.5 */
+    cr_expect_eq(record_cost(&record), 130687500);
+    record.flags = LEDGER_FREE;
+    cr_expect_eq(record_cost(&record), 0);
+    record.flags = 0;
+    record.is_last = 0;
+    cr_expect_eq(record_cost(&record), 0);
+}

@@ -1,11 +1,8 @@
 #include "tests/unit/worker/mill.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -21,16 +18,6 @@
 #include "tests/unit/upstream/yard.h"
 #include "worker/worker.h"
 
-#define WAIT_MS 5000
-
-/* Small pieces leave at once, as they are written. */
-static void
-set_nodelay(int fd)
-{
-    int one = 1;
-    cr_assert(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0);
-}
-
 static int
 listen_somewhere(void)
 {
@@ -39,7 +26,7 @@ listen_somewhere(void)
     cr_assert(fd >= 0);
     cr_assert(bind(fd, (struct sockaddr *)&address, sizeof address) == 0);
     cr_assert(listen(fd, 64) == 0);
-    set_nodelay(fd); /* what is accepted inherits it, as from http/listen.c's sockets */
+    mill_send_at_once(fd); /* what is accepted inherits it, as from http/listen.c's sockets */
     return fd;
 }
 
@@ -85,6 +72,7 @@ mill_make(void)
     testseg_make(&mill->test, 4, 16, 64, 64);
     mill->roots = yard_make_roots();
     mill->listen_fd = listen_somewhere();
+    mill->port = port_of(mill->listen_fd);
     mill->provider_fd = listen_somewhere();
     mill->provider = -1;
     mill->log_fd = -1;
@@ -135,6 +123,18 @@ mill_key(struct mill *mill, const char *name, void (*change)(struct key *key))
 }
 
 void
+mill_change_key(struct mill *mill, const char *name, void (*change)(struct key *key))
+{
+    static struct key key;
+    struct ledger *ledger = open_ledger();
+    cr_assert(ledger_find(ledger, MODEL_KEY, str_of(name), &key) == ERR_OK);
+    change(&key);
+    cr_assert(ledger_update(ledger, MODEL_KEY, &key) == ERR_OK, "%s", ledger_why(ledger));
+    ledger_close(ledger);
+    version_bump_catalog(&mill->test.segment);
+}
+
+void
 mill_user(struct mill *mill, void (*change)(struct user *user))
 {
     struct user user;
@@ -175,6 +175,7 @@ mill_run(struct mill *mill)
     version_bump_catalog(segment);
     cr_assert(pipe(mill->life) == 0 && pipe(mill->master) == 0);
     mill->slot = testseg_slot(&mill->test, SLOT_WORKER);
+    mill->other = testseg_active(&mill->test, SLOT_WORKER);
     mill->heritage = (struct heritage){ .segment = segment,
                                         .slot = mill->slot,
                                         .generation = 1,
@@ -242,7 +243,7 @@ void
 mill_settled(struct mill *mill)
 {
     const struct segment *segment = &mill->test.segment;
-    for (int i = 0; i < WAIT_MS; i++) {
+    for (int i = 0; i < MILL_WAIT_MS; i++) {
         if (lease_count(segment, mill->slot) == 0 && gate_is_clean(segment, mill->slot) &&
             !is_reserved(segment)) {
             return;
@@ -258,7 +259,7 @@ mill_settled(struct mill *mill)
 const char *
 mill_log(struct mill *mill, const char *mark)
 {
-    for (int i = 0; i < WAIT_MS; i++) {
+    for (int i = 0; i < MILL_WAIT_MS; i++) {
         ssize_t got = pread(mill->log_fd, mill->log, sizeof mill->log - 1, 0);
         cr_assert(got >= 0);
         mill->log[got] = '\0';
@@ -275,10 +276,53 @@ void
 mill_counts(struct mill *mill, enum counter counter, uint64_t value)
 {
     const struct segment *segment = &mill->test.segment;
-    for (int i = 0; i < WAIT_MS && counter_of(segment, mill->slot, counter) != value; i++) {
+    for (int i = 0; i < MILL_WAIT_MS && counter_of(segment, mill->slot, counter) != value; i++) {
         usleep(1000);
     }
     cr_assert_eq(counter_of(segment, mill->slot, counter), value, "%s", counter_text(counter));
+}
+
+/* --- another worker --- */
+
+uint32_t
+mill_gate(struct mill *mill, enum gate_kind kind, const char *name)
+{
+    static const enum model_kind models[GATE_KINDS] = { [GATE_USER] = MODEL_USER,
+                                                        [GATE_KEY] = MODEL_KEY,
+                                                        [GATE_GROUP] = MODEL_GROUP,
+                                                        [GATE_POOL] = MODEL_GROUP,
+                                                        [GATE_ACCOUNT] = MODEL_ACCOUNT };
+    static union object object;
+    struct ledger *ledger = open_ledger();
+    cr_assert(ledger_find(ledger, models[kind], str_of(name), &object) == ERR_OK, "%s", name);
+    ledger_close(ledger);
+    uint32_t gate = GATE_INDEX_NONE;
+    cr_assert(gate_find(&mill->test.segment, kind, object.id, &gate) == ERR_OK);
+    return gate;
+}
+
+void
+mill_occupy(struct mill *mill, uint32_t gate)
+{
+    cr_assert(gate_take(&mill->test.segment, mill->other, gate, 0, 0) == ERR_OK);
+}
+
+void
+mill_vacate(struct mill *mill, uint32_t gate)
+{
+    struct segment *segment = &mill->test.segment;
+    uint32_t pool = mill_gate(mill, GATE_POOL, "all");
+    gate_give(segment, mill->other, gate, &pool, 1);
+}
+
+void
+mill_waits(struct mill *mill, uint32_t gate, uint32_t count)
+{
+    const struct segment *segment = &mill->test.segment;
+    for (int i = 0; i < MILL_WAIT_MS && gate_waiting(segment, gate) != count; i++) {
+        usleep(1000);
+    }
+    cr_assert_eq(gate_waiting(segment, gate), count);
 }
 
 /* All of LMDB's file but its two meta pages, which say that there is something to read. */
@@ -315,182 +359,7 @@ mill_mend_store(struct mill *mill)
     mill->store = NULL;
 }
 
-/* --- a client --- */
-
-int
-mill_connect(struct mill *mill)
-{
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons(port_of(mill->listen_fd)),
-                                   .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    struct timeval limit = { .tv_sec = WAIT_MS / 1000 };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    set_nodelay(fd);
-    return fd;
-}
-
-static void
-send_all(int fd, const char *bytes, size_t count)
-{
-    while (count > 0) {
-        ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
-        cr_assert(sent > 0, "send: %d", errno);
-        bytes += sent;
-        count -= (size_t)sent;
-    }
-}
-
-void
-mill_send(int fd, const char *text)
-{
-    send_all(fd, text, strlen(text));
-}
-
-void
-mill_post(int fd, const char *path, const char *key, const char *body)
-{
-    char head[1024];
-    snprintf(head, sizeof head,
-             "POST %s HTTP/1.1\r\nHost: x\r\n%s%s%sContent-Type: application/json\r\n"
-             "Content-Length: %zu\r\n\r\n",
-             path, key[0] == '\0' ? "" : "Authorization: Bearer ", key,
-             key[0] == '\0' ? "" : "\r\n", strlen(body));
-    mill_send(fd, head);
-    mill_send(fd, body);
-}
-
-const char *
-mill_read(struct mill *mill, int fd, const char *mark)
-{
-    size_t used = 0;
-    mill->answer[0] = '\0';
-    while (mark == NULL || strstr(mill->answer, mark) == NULL) {
-        cr_assert(used + 1 < sizeof mill->answer);
-        ssize_t got = recv(fd, mill->answer + used, sizeof mill->answer - used - 1, 0);
-        cr_assert(got >= 0, "no \"%s\" came, only \"%s\"", mark == NULL ? "end" : mark,
-                  mill->answer);
-        if (got == 0) {
-            break;
-        }
-        used += (size_t)got;
-        mill->answer[used] = '\0';
-    }
-    return mill->answer;
-}
-
-const char *
-mill_talk(struct mill *mill, const char *path, const char *key, const char *body)
-{
-    int fd = mill_connect(mill);
-    mill_post(fd, path, key, body);
-    shutdown(fd, SHUT_WR);
-    mill_read(mill, fd, NULL);
-    close(fd);
-    return mill->answer;
-}
-
-const char *
-mill_ask(struct mill *mill, const char *method, const char *path, const char *fields)
-{
-    char head[1024];
-    int fd = mill_connect(mill);
-    snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: x\r\n%sConnection: close\r\n\r\n", method,
-             path, fields);
-    mill_send(fd, head);
-    mill_read(mill, fd, NULL);
-    close(fd);
-    return mill->answer;
-}
-
-bool
-mill_is(const char *answer, int status, const char *code)
-{
-    char line[32];
-    char named[80];
-    snprintf(line, sizeof line, "HTTP/1.1 %d ", status);
-    snprintf(named, sizeof named, "\"%s\"", code == NULL ? "" : code);
-    return strncmp(answer, line, strlen(line)) == 0 && (code == NULL || strstr(answer, named));
-}
-
-/* --- the provider --- */
-
-void
-mill_hang_up(struct mill *mill)
-{
-    if (mill->provider >= 0) {
-        close(mill->provider);
-        mill->provider = -1;
-    }
-}
-
-int
-mill_put_aside(struct mill *mill)
-{
-    int fd = mill->provider;
-    cr_assert(fd >= 0);
-    mill->provider = -1;
-    return fd;
-}
-
-/* Is the request in mill->asked whole? */
-static bool
-is_whole(const char *asked, size_t used)
-{
-    const char *end = strstr(asked, "\r\n\r\n");
-    const char *length = strcasestr(asked, "\r\nContent-Length: ");
-    if (end == NULL) {
-        return false;
-    }
-    size_t body_bytes = length != NULL && length < end ? strtoul(length + 18, NULL, 10) : 0;
-    return used == (size_t)(end + 4 - asked) + body_bytes;
-}
-
-void
-mill_take(struct mill *mill)
-{
-    size_t used = 0;
-    mill->asked[0] = '\0';
-    while (!is_whole(mill->asked, used)) {
-        struct pollfd fds[2] = { { mill->provider_fd, POLLIN, 0 }, { mill->provider, POLLIN, 0 } };
-        cr_assert(poll(fds, mill->provider >= 0 ? 2 : 1, WAIT_MS) > 0, "no request came, only %s",
-                  mill->asked);
-        if (fds[0].revents != 0) {
-            mill_hang_up(mill);
-            mill->provider = accept(mill->provider_fd, NULL, NULL);
-            cr_assert(mill->provider >= 0);
-            set_nodelay(mill->provider);
-            used = 0;
-            continue;
-        }
-        ssize_t got = recv(mill->provider, mill->asked + used, sizeof mill->asked - used - 1, 0);
-        if (got <= 0) {
-            mill_hang_up(mill);
-            continue;
-        }
-        used += (size_t)got;
-        mill->asked[used] = '\0';
-    }
-}
-
-void
-mill_say(struct mill *mill, const void *bytes, size_t count)
-{
-    send_all(mill->provider, bytes, count);
-}
-
-void
-mill_answer(struct mill *mill, const char *status, const char *type, const char *body)
-{
-    char head[512];
-    snprintf(
-        head, sizeof head,
-        "HTTP/1.1 %s\r\nContent-Type: %s\r\nX-Secret-Header: no\r\nContent-Length: %zu\r\n\r\n",
-        status, type, strlen(body));
-    mill_say(mill, head, strlen(head));
-    mill_say(mill, body, strlen(body));
-}
+/* --- the recorder --- */
 
 uint32_t
 mill_records(struct mill *mill, struct ledger_record *out, uint32_t max)
@@ -516,7 +385,7 @@ void
 mill_record(struct mill *mill, struct ledger_record *out)
 {
     /* The client may have its answer before the worker has settled. */
-    for (int i = 0; i < WAIT_MS; i++) {
+    for (int i = 0; i < MILL_WAIT_MS; i++) {
         if (mill_records(mill, out, 1) == 1) {
             return;
         }

@@ -12,6 +12,7 @@
 
 #include "http/httpconf.h"
 #include "shm/counter.h"
+#include "shm/gate.h"
 #include "shm/heritage.h"
 #include "store/ledger.h"
 #include "store/storeconf.h"
@@ -20,6 +21,7 @@
 #include "worker/workerconf.h"
 
 #define MILL_TEXT_BYTES 400000u
+#define MILL_WAIT_MS 5000 /* longer than anything takes that comes at all */
 
 struct mill_confs {
     struct httpconf http;
@@ -34,8 +36,10 @@ struct mill {
     struct heritage heritage;
     struct tls_roots *roots;
     uint32_t slot;
+    uint32_t other; /* slot of the worker that the test plays */
     pid_t pid;
-    int listen_fd;   /* the worker's */
+    int listen_fd; /* the worker's */
+    uint16_t port;
     int provider_fd; /* listens */
     int provider;    /* the connection that the worker uses; -1 = none */
     int life[2];
@@ -58,6 +62,7 @@ void mill_user(struct mill *mill, void (*change)(struct user *user));
 void mill_group(struct mill *mill, void (*change)(struct group *group));
 /* Before mill_run: what the worker logs is kept for mill_log. */
 void mill_keep_log(struct mill *mill);
+void mill_change_key(struct mill *mill, const char *name, void (*change)(struct key *key));
 void mill_run(struct mill *mill);
 /* Ends it by SIGTERM; fails unless it leaves in good order, holding nothing. */
 void mill_stop(struct mill *mill);
@@ -67,12 +72,23 @@ void mill_settled(struct mill *mill);
 const char *mill_log(struct mill *mill, const char *mark);
 /* Awaits that a counter of the worker's has this value. */
 void mill_counts(struct mill *mill, enum counter counter, uint64_t value);
+/* --- another worker: the test itself --- */
+/* The gate of this key, user, group (also its pool) or account. */
+uint32_t mill_gate(struct mill *mill, enum gate_kind kind, const char *name);
+/* Takes and gives back a place there, whatever the limit is. */
+void mill_occupy(struct mill *mill, uint32_t gate);
+void mill_vacate(struct mill *mill, uint32_t gate);
+/* Awaits that so many requests wait there. */
+void mill_waits(struct mill *mill, uint32_t gate, uint32_t count);
+
 /* The store's file goes bad under the worker's eyes: nothing of it can be read. */
 void mill_break_store(struct mill *mill);
 /* It is as it was. */
 void mill_mend_store(struct mill *mill);
 
-/* --- a client --- */
+/* --- a client (millwire.c) --- */
+/* Small pieces leave at once, as they are written. */
+void mill_send_at_once(int fd);
 int mill_connect(struct mill *mill);
 void mill_send(int fd, const char *text);
 /* POST with this key as bearer ("" = none) and a body. */

@@ -98,8 +98,9 @@ uint32_t server_busy(const struct server *server); /* requests between on_head a
 void server_take_body(struct server_request *request, uint64_t bytes_max);
 
 /*
- * Starts an answer. `fields`: whole lines "name: value\r\n" besides framing and Connection, Date is
- * added. body_bytes: SERVER_CHUNKED = not known (HTTP/1.0 clients get close-delimited bytes).
+ * Starts an answer. `fields`: whole lines "name: value\r\n" besides framing, Date and what
+ * Connection says of keeping it, which are added. body_bytes: SERVER_CHUNKED = not known (HTTP/1.0
+ * clients get close-delimited bytes).
  */
 #define SERVER_CHUNKED UINT64_MAX
 void server_begin(struct server_request *request, uint16_t status, struct str fields,

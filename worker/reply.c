@@ -70,7 +70,9 @@ error_fields(const struct reply_to *to, const struct reply *reply)
         fields = arena_printf(arena, "%.*sAllow: %s\r\n", STR_ARG(fields), reply->allow);
     }
     if (reply->upgrade != NULL) {
-        fields = arena_printf(arena, "%.*sUpgrade: %s\r\n", STR_ARG(fields), reply->upgrade);
+        /* Upgrade is for the next hop only, which Connection has to say (RFC 9110, 7.8). */
+        fields = arena_printf(arena, "%.*sConnection: upgrade\r\nUpgrade: %s\r\n", STR_ARG(fields),
+                              reply->upgrade);
     }
     return fields;
 }

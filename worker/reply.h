@@ -24,7 +24,7 @@ struct reply {
     const char *param;      /* the field at fault; NULL = none */
     uint32_t retry_after_s; /* 0 = not known: 1 is sent with 429 and 503 */
     const char *allow;      /* 405's Allow; NULL = none */
-    const char *upgrade;    /* 426's Upgrade; NULL = none */
+    const char *upgrade;    /* 426's Upgrade, with Connection: upgrade; NULL = none */
 };
 
 /* What all answers to one client look like. */

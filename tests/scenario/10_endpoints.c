@@ -274,6 +274,11 @@ websocket_is_told_to_use_http(void)
                              play_world.key);
     struct play_answer a = play_request(play_world.port, "GET", "/v1/responses", fields, NULL, 0);
     PLAY_CHECK(a.status == 426, "upgrade: %d %s", a.status, a.body);
+    char *connection = play_field(&a, "connection");
+    char *upgrade = play_field(&a, "upgrade");
+    PLAY_CHECK(connection != NULL && strcmp(connection, "upgrade") == 0 && upgrade != NULL &&
+                   strcmp(upgrade, "HTTP/1.1") == 0,
+               "426 without its two fields: %s", a.head);
     a = play_request(play_world.port, "GET", "/v1/responses",
                      play_text("Authorization: Bearer %s\r\n", play_world.key), NULL, 0);
     PLAY_CHECK(a.status == 405, "plain GET: %d %s", a.status, a.body);

@@ -90,7 +90,7 @@ split_answer(struct buf *answer, uint16_t *out_status, struct buf *body)
     size_t scanned = 0;
     size_t head_bytes = 0;
     arena_init(&arena, REQUEST_ARENA_BYTES_MAX);
-    enum err err = parser_head_end(buf_str(answer), &scanned, &head_bytes, &error);
+    enum err err = parser_answer_end(buf_str(answer), &scanned, &head_bytes, &error);
     if (err == ERR_OK && head_bytes == 0) {
         err = ERR_BAD;
     }

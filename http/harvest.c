@@ -93,7 +93,7 @@ feed_head(struct harvest *answer, struct str *bytes)
     struct str head;
     size_t head_bytes = 0;
     if (!gather_head(answer, *bytes, &head) ||
-        parser_head_end(head, &answer->scanned, &head_bytes, &error) != ERR_OK) {
+        parser_answer_end(head, &answer->scanned, &head_bytes, &error) != ERR_OK) {
         return break_off(answer, error.message);
     }
     if (head_bytes == 0) {

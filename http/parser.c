@@ -42,7 +42,13 @@ refuse_400(struct parser_error *error, const char *message)
 enum err
 parser_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error)
 {
-    return scan_head_end(bytes, scanned, out_bytes, error);
+    return scan_head_end(SCAN_REQUEST, bytes, scanned, out_bytes, error);
+}
+
+enum err
+parser_answer_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error)
+{
+    return scan_head_end(SCAN_ANSWER, bytes, scanned, out_bytes, error);
 }
 
 /* --- llhttp --- */
@@ -116,7 +122,7 @@ refuse_llhttp(llhttp_errno_t code, bool has_length, struct parser_error *error)
     if (code == HPE_INVALID_CONTENT_LENGTH || code == HPE_UNEXPECTED_CONTENT_LENGTH) {
         return refuse_400(error, "Content-Length is not one number.");
     }
-    return refuse_400(error, "The request head is malformed.");
+    return refuse_400(error, "The head is malformed.");
 }
 
 /* At most the lines of this head, so that a short head takes a short array. */
@@ -152,12 +158,12 @@ run_llhttp(llhttp_type_t type, struct str head, struct arena *arena, struct pars
 {
     uint32_t lines = count_lines(head);
     if (lines > HEAD_FIELDS_MAX + 2) {
-        return refuse(error, 431, "header_too_large", "The request has too many header fields.");
+        return refuse(error, 431, "header_too_large", "There are too many header fields.");
     }
     struct parse parse = { .count_max = lines };
     parse.items = arena_alloc_raw(arena, lines * sizeof(struct header));
     if (parse.items == NULL) {
-        return refuse(error, 503, "overloaded", "There is no memory for this request.");
+        return refuse(error, 503, "overloaded", "There is no memory for this head.");
     }
     llhttp_t llhttp;
     llhttp_init(&llhttp, type, &settings);
@@ -288,13 +294,23 @@ read_framing(const struct meaning *meaning, struct parser_head *out, struct pars
 
 /* --- requests --- */
 
-/* "HTTP/1.x"; anything of the form "HTTP/d.d" is a version we do not speak. */
+/* "HTTP/1.0" or "HTTP/1.1". */
+static bool
+take_version(struct str version, struct parser_head *out)
+{
+    if (version.len != 8 || memcmp(version.data, "HTTP/1.", 7) != 0 ||
+        (version.data[7] != '0' && version.data[7] != '1')) {
+        return false;
+    }
+    out->minor = (uint8_t)(version.data[7] - '0');
+    return true;
+}
+
+/* Anything else of the form "HTTP/d.d" is a version we do not speak. */
 static enum err
 read_version(struct str version, struct parser_head *out, struct parser_error *error)
 {
-    if (version.len == 8 && memcmp(version.data, "HTTP/1.", 7) == 0 &&
-        (version.data[7] == '0' || version.data[7] == '1')) {
-        out->minor = (uint8_t)(version.data[7] - '0');
+    if (take_version(version, out)) {
         return ERR_OK;
     }
     if (version.len == 8 && memcmp(version.data, "HTTP/", 5) == 0 && version.data[6] == '.') {
@@ -426,11 +442,10 @@ parser_answer(struct str head, bool of_head, struct arena *arena, struct parser_
               struct parser_error *error)
 {
     *out = (struct parser_head){ 0 };
-    enum err err = read_version(str_make(head.data, head.len < 8 ? head.len : 8), out, error);
-    if (err != ERR_OK) {
-        return err;
+    if (!take_version(str_make(head.data, head.len < 8 ? head.len : 8), out)) {
+        return refuse_400(error, "The answer is not HTTP/1.1.");
     }
-    err = run_llhttp(HTTP_RESPONSE, head, arena, out, error);
+    enum err err = run_llhttp(HTTP_RESPONSE, head, arena, out, error);
     if (err != ERR_OK) {
         return err;
     }

@@ -52,6 +52,9 @@ struct parser_error {
  */
 MUST_CHECK enum err
 parser_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error);
+/* The same for an answer's head; of *error only the message means anything then. */
+MUST_CHECK enum err
+parser_answer_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error);
 
 /* `head` is exactly one head; spans point into it, the header array comes from the arena. */
 MUST_CHECK enum err parser_request(struct str head, struct arena *arena, struct parser_head *out,

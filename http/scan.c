@@ -92,6 +92,15 @@ find_control(struct str bytes, size_t at)
     return at;
 }
 
+/* "HTTP/", or as much of it as is there. */
+static bool
+is_answer_so_far(struct str bytes)
+{
+    static const struct str word = { "HTTP/", 5 };
+    size_t len = bytes.len < word.len ? bytes.len : word.len;
+    return memcmp(bytes.data, word.data, len) == 0;
+}
+
 /* Upper-case letters and what "HTTP/1.1" and "M-SEARCH" need; a blank ends the word. */
 static bool
 first_word_is_possible(struct str bytes)
@@ -109,11 +118,22 @@ first_word_is_possible(struct str bytes)
     return bytes.len <= FIRST_WORD_BYTES_MAX;
 }
 
+/* Refuses at the first byte what speaks another protocol. */
 static enum err
-check_line_bytes(bool is_first, size_t line_bytes, struct parser_error *error)
+check_first_word(enum scan_side side, struct str bytes, struct parser_error *error)
+{
+    if (side == SCAN_ANSWER) {
+        return is_answer_so_far(bytes) ? ERR_OK : refuse_400(error, "The answer is not HTTP/1.1.");
+    }
+    return first_word_is_possible(bytes) ? ERR_OK
+                                         : refuse_400(error, "This is not an HTTP/1.1 request.");
+}
+
+static enum err
+check_line_bytes(bool is_target, size_t line_bytes, struct parser_error *error)
 {
     /* Method, two blanks and version of a request line. */
-    if (is_first && line_bytes > TARGET_BYTES_MAX + FIRST_WORD_BYTES_MAX + 12) {
+    if (is_target && line_bytes > TARGET_BYTES_MAX + FIRST_WORD_BYTES_MAX + 12) {
         return refuse(error, 414, "request_too_large", "The request target is too long.");
     }
     if (line_bytes > FIELD_BYTES_MAX) {
@@ -145,12 +165,13 @@ line_start_of(struct str bytes, size_t first, size_t at)
 }
 
 static enum err
-head_is_open(struct str bytes, size_t first, size_t line, struct parser_error *error)
+head_is_open(enum scan_side side, struct str bytes, size_t first, size_t line,
+             struct parser_error *error)
 {
     if (bytes.len - first >= HEAD_BYTES_MAX) {
-        return refuse(error, 431, "header_too_large", "The request head is too long.");
+        return refuse(error, 431, "header_too_large", "The head is too long.");
     }
-    return check_line_bytes(line == first, bytes.len - line, error);
+    return check_line_bytes(side == SCAN_REQUEST && line == first, bytes.len - line, error);
 }
 
 #ifdef __SSE2__
@@ -198,7 +219,8 @@ skip_plain_lines(struct str bytes, size_t *at, size_t *line)
 #endif
 
 enum err
-scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error)
+scan_head_end(enum scan_side side, struct str bytes, size_t *scanned, size_t *out_bytes,
+              struct parser_error *error)
 {
     CHECK(*scanned <= bytes.len);
     *out_bytes = 0;
@@ -208,8 +230,8 @@ scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parse
         return ERR_OK;
     }
     if (*scanned <= first + FIRST_WORD_BYTES_MAX && bytes.len > first &&
-        !first_word_is_possible(str_skip(bytes, first))) {
-        return refuse_400(error, "This is not an HTTP/1.1 request.");
+        check_first_word(side, str_skip(bytes, first), error) != ERR_OK) {
+        return ERR_BAD;
     }
     /* A CR that was the last byte seen is looked at again: now it must have its LF. */
     size_t at = *scanned > first ? *scanned : first;
@@ -232,12 +254,12 @@ scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parse
         at = find_control(bytes, at);
         if (at >= bytes.len || (at + 1 == bytes.len && bytes.data[at] == '\r')) {
             *scanned = bytes.len;
-            return head_is_open(bytes, first, line, error);
+            return head_is_open(side, bytes, first, line, error);
         }
         if (bytes.data[at] != '\r' || bytes.data[at + 1] != '\n') {
-            return refuse_400(error, "The request head has a control byte or a bare line end.");
+            return refuse_400(error, "The head has a control byte or a bare line end.");
         }
-        if (check_line_bytes(line == first, at - line, error) != ERR_OK) {
+        if (check_line_bytes(side == SCAN_REQUEST && line == first, at - line, error) != ERR_OK) {
             return ERR_BAD;
         }
         at += 2;
@@ -249,6 +271,6 @@ scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parse
     *scanned = at;
     *out_bytes = at;
     return at - first > HEAD_BYTES_MAX
-               ? refuse(error, 431, "header_too_large", "The request head is too long.")
+               ? refuse(error, 431, "header_too_large", "The head is too long.")
                : ERR_OK;
 }

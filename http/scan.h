@@ -9,8 +9,10 @@
 
 #include "http/parser.h"
 
-/* The contract of parser_head_end. */
-MUST_CHECK enum err
-scan_head_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct parser_error *error);
+enum scan_side { SCAN_REQUEST, SCAN_ANSWER };
+
+/* The contract of parser_head_end and, for SCAN_ANSWER, parser_answer_end. */
+MUST_CHECK enum err scan_head_end(enum scan_side side, struct str bytes, size_t *scanned,
+                                  size_t *out_bytes, struct parser_error *error);
 
 #endif

@@ -126,7 +126,7 @@ feed_http(struct tunnel *tunnel, struct buf *in, char *why, size_t why_bytes)
 {
     size_t head_bytes = 0;
     struct parser_error error;
-    enum err err = parser_head_end(buf_str(in), &tunnel->scanned, &head_bytes, &error);
+    enum err err = parser_answer_end(buf_str(in), &tunnel->scanned, &head_bytes, &error);
     if (err != ERR_OK) {
         snprintf(why, why_bytes, "proxy answered badly: %s", error.message);
         return err;

@@ -51,14 +51,15 @@ current(struct probe *probe)
 static void
 write_line(const struct probe *probe, char *out, size_t out_bytes)
 {
-    size_t used = 0;
-    out[0] = '\0';
+    int named = snprintf(out, out_bytes, "%s: ", probe->account->account.name);
+    size_t start = named > 0 ? (size_t)named : 0;
+    size_t used = start;
     for (uint32_t i = 0; i < DIALECT_COUNT; i++) {
         const struct probe_result *result = &probe->results[i];
         if (!result->is_done || used + 1 >= out_bytes) {
             continue;
         }
-        const char *gap = used == 0 ? "" : ", ";
+        const char *gap = used == start ? "" : ", ";
         int length = result->is_ok ? snprintf(out + used, out_bytes - used, "%s%s ok %u ms", gap,
                                               dialect_name((enum dialect)i), result->ms)
                                    : snprintf(out + used, out_bytes - used, "%s%s: %s", gap,

@@ -3,9 +3,9 @@
  *
  * The requests go the same way as a client's (exchange.h), so what works here works there. The
  * result is one JSON object with a line for people:
- *   {"ok":true,"line":"chat ok 210 ms, responses: 404 not found; 57 models","model":"gpt-4o-mini",
+ *   {"ok":true,"account":"acme","line":"acme: chat ok 210 ms, responses: HTTP 404 no; 57 models",
  *    "dialects":[{"dialect":"chat","ok":true,"status":200,"ms":210,"error":""}],
- *    "models":["..."],"model_count":57}
+ *    "model_count":57,"models":["..."]}
  * ok: at least one dialect works. The provider's text is cleaned and bounded; no credential is in
  * it.
  *

@@ -20,9 +20,12 @@ struct result {
     struct parser_head head;
 };
 
+typedef enum err (*find_fn)(struct str bytes, size_t *scanned, size_t *out_bytes,
+                            struct parser_error *error);
+
 /* From memory of the exact size, so that a read beyond it is seen. */
 static struct result
-find_end(const uint8_t *data, size_t size, size_t first_cut, size_t step)
+find_end(find_fn find, const uint8_t *data, size_t size, size_t first_cut, size_t step)
 {
     struct result result = { .err = ERR_OK };
     size_t scanned = 0;
@@ -31,7 +34,7 @@ find_end(const uint8_t *data, size_t size, size_t first_cut, size_t step)
         char *copy = malloc(len == 0 ? 1 : len);
         memcpy(copy, data, len);
         struct parser_error error = { 0 };
-        result.err = parser_head_end(str_make(copy, len), &scanned, &result.head_bytes, &error);
+        result.err = find(str_make(copy, len), &scanned, &result.head_bytes, &error);
         free(copy);
         CHECK(result.head_bytes <= len && scanned <= len);
         CHECK((result.err == ERR_OK) == (error.status == 0));
@@ -109,6 +112,27 @@ check_request(struct str bytes, struct arena *arena)
     check_same(&head, &again);
 }
 
+static void
+check_answer(struct str bytes, bool of_head, struct arena *arena)
+{
+    struct parser_head answer;
+    struct parser_error error;
+    if (parser_answer(bytes, of_head, arena, &answer, &error) == ERR_OK) {
+        check_head(&answer);
+        CHECK(answer.status >= 100 && answer.status <= 599);
+    }
+}
+
+/* However it is cut, the head ends at the same place; 0: there is no good one. */
+static size_t
+find_both(find_fn find, const uint8_t *data, size_t size, size_t first_cut, size_t step)
+{
+    struct result whole = find_end(find, data, size, size, 1);
+    struct result cut = find_end(find, data, size, first_cut, step);
+    CHECK(whole.err == cut.err && whole.head_bytes == cut.head_bytes);
+    return whole.err == ERR_OK ? whole.head_bytes : 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -120,21 +144,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t step = (size_t)data[1] + 1;
     data += 2;
     size -= 2;
-    struct result whole = find_end(data, size, size, 1);
-    struct result cut = find_end(data, size, first_cut, step);
-    CHECK(whole.err == cut.err && whole.head_bytes == cut.head_bytes);
-    if (whole.err != ERR_OK || whole.head_bytes == 0) {
-        return 0;
-    }
     struct arena arena;
     arena_init(&arena, 64 * REQUEST_ARENA_BYTES_MAX);
-    struct str head = arena_dup(&arena, str_make((const char *)data, whole.head_bytes));
-    check_request(head, &arena);
-    struct parser_head answer;
-    struct parser_error error;
-    if (parser_answer(head, first_cut % 2 == 1, &arena, &answer, &error) == ERR_OK) {
-        check_head(&answer);
-        CHECK(answer.status >= 100 && answer.status <= 599);
+    size_t head_bytes = find_both(parser_head_end, data, size, first_cut, step);
+    if (head_bytes > 0) {
+        check_request(arena_dup(&arena, str_make((const char *)data, head_bytes)), &arena);
+    }
+    head_bytes = find_both(parser_answer_end, data, size, first_cut, step);
+    if (head_bytes > 0) {
+        check_answer(arena_dup(&arena, str_make((const char *)data, head_bytes)),
+                     first_cut % 2 == 1, &arena);
     }
     arena_reset(&arena);
     return 0;

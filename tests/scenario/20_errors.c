@@ -361,6 +361,14 @@ broken_providers(void)
                    a.status, a.whole, a.body);
         restore();
     }
+    PLAY_CHECK(play_log_has("why=\"waiting for the answer: bad answer: The "
+                            "answer is not HTTP/1.1.\"",
+                            2000),
+               "the log does not say what the provider did");
+    struct play_run test = play_ctl("account", "test", "openai", "--model", "fake-garbage", NULL);
+    PLAY_CHECK(test.status != 0 && strstr(test.out, "openai") != NULL &&
+                   strstr(test.out, "The answer is not HTTP/1.1.") != NULL,
+               "account test: %d %s%s", test.status, test.out, test.err);
     for (int i = 0; i < 3; i++) {
         struct play_answer a = ask(OPENAI, "fake-extra");
         PLAY_CHECK(a.status == 200 && strstr(a.body, "You said") != NULL,

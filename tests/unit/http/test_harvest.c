@@ -95,6 +95,28 @@ Test(harvest, refuses_broken_framing)
     expect("ICY 200 OK\r\n\r\n", false, ";broken");
 }
 
+/* What an operator reads must not speak of a request: it is the provider that talks nonsense. */
+Test(harvest, says_that_it_is_the_answer_which_is_no_http)
+{
+    static const char *const answers[] = { "220 mail.example ESMTP\r\n\r\n",
+                                           "\x15\x03\x01",
+                                           "SSH-2.0-x\r\n",
+                                           "HTTP/2 200 OK\r\n\r\n",
+                                           "HTTP/1.2 200 OK\r\n\r\n",
+                                           "HTTQ",
+                                           "\r\nHTTP/1.1 200 OK\r\n\r\n" };
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
+        struct harvest harvest;
+        struct str bytes = str_of(answers[i]);
+        struct str body;
+        harvest_init(&harvest);
+        harvest_begin(&harvest, false);
+        cr_expect_eq(harvest_next(&harvest, &bytes, &body), HARVEST_BROKEN, "%s", answers[i]);
+        cr_expect_str_eq(harvest.why, "The answer is not HTTP/1.1.", "%s", answers[i]);
+        harvest_fini(&harvest);
+    }
+}
+
 Test(harvest, holds_no_memory_between_answers)
 {
     struct seen seen = { .is_over = false };

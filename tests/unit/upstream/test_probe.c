@@ -84,8 +84,9 @@ Test(probe, tries_each_dialect_and_the_list)
     struct json_value root;
     cr_expect_eq(json_read(str_of(f.json), &root, NULL), ERR_OK, "%s", f.json);
     cr_expect(says(&f, "\"ok\":true"), "one dialect that works is enough: %s", f.json);
-    cr_expect(says(&f, "chat ok ") && says(&f, "anthropic: HTTP 404 no such path; 2 models"), "%s",
-              f.json);
+    cr_expect(says(&f, "\"line\":\"acme: chat ok ") &&
+                  says(&f, "anthropic: HTTP 404 no such path; 2 models"),
+              "%s", f.json);
     cr_expect(says(&f, "\"models\":[\"gpt-4o-mini\",\"o1\"]") && says(&f, "\"model_count\":2"));
     finish(&f);
 }

@@ -84,8 +84,9 @@ put_result(struct jsonw *w, const char *name, const struct probe_result *result)
 }
 
 static void
-finish(struct probe *probe)
+tell_result(struct loop_task *task)
 {
+    struct probe *probe = LIST_OWNER(task, struct probe, done);
     bool is_ok = false;
     for (uint32_t i = 0; i < DIALECT_COUNT; i++) {
         is_ok = is_ok || probe->results[i].is_ok;
@@ -372,7 +373,7 @@ next_step(struct probe *probe)
         probe->step++;
     }
     if (probe->step > DIALECT_COUNT || is_hopeless(probe)) {
-        finish(probe);
+        loop_defer(probe->reach->loop, &probe->done);
         return;
     }
     run_step(probe);
@@ -391,6 +392,7 @@ probe_start(struct probe *probe, struct reach *reach, const struct catalog_accou
     buf_init(&probe->answer, PROBE_ANSWER_BYTES);
     buf_init(&probe->models, MODELS_BYTES_MAX);
     exchange_init(&probe->exchange, reach, &hooks);
+    loop_task_init(&probe->done, tell_result);
     next_step(probe);
 }
 
@@ -398,6 +400,7 @@ void
 probe_stop(struct probe *probe)
 {
     exchange_stop(&probe->exchange);
+    loop_undefer(&probe->done);
     arena_reset(&probe->arena);
     buf_fini(&probe->answer);
     buf_fini(&probe->models);

@@ -58,9 +58,10 @@ struct probe {
     struct buf models; /* JSON array of names */
     uint32_t model_count;
     bool has_models_broken;
+    struct loop_task done; /* puts the result off to the end of the turn */
 };
 
-/* Starts; on_end comes later, exactly once, unless probe_stop is called. */
+/* Starts; on_end comes later, never from in here, exactly once unless probe_stop is called. */
 void probe_start(struct probe *probe, struct reach *reach, const struct catalog_account *account,
                  struct str model, probe_fn on_end);
 /* Ends it without a call. Also after on_end, to free its memory. */

@@ -321,6 +321,10 @@ request_head(const struct request_want *want, struct arena *arena, struct str *o
     CHECK(want->target != NULL && want->account != NULL);
     const struct endpoint_row *row = endpoint_row(want->endpoint);
     struct str query;
+    /* Checked where it is set as well; here is where a line end in it would be another field. */
+    if (!header_value_is_good(want->account->secret)) {
+        return ERR_BAD;
+    }
     enum err err = request_clean_query(want->query, arena, &query);
     if (err != ERR_OK) {
         return err;

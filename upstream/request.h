@@ -37,7 +37,8 @@ struct request_want {
     bool wants_sse; /* Gemini streams: alt=sse */
 };
 
-/* The whole head with its empty line, in the arena. ERR_FULL: the arena's bound. */
+/* The whole head with its empty line, in the arena. ERR_FULL: the arena's bound. ERR_BAD: the
+ * credential or the path cannot stand in a head. */
 MUST_CHECK enum err
 request_head(const struct request_want *want, struct arena *arena, struct str *out);
 

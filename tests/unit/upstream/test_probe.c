@@ -179,6 +179,28 @@ Test(probe, keeps_a_bounded_part_of_an_answer)
     finish(&f);
 }
 
+/* A credential that cannot be sent fails every step at once: still not inside of probe_start. */
+Test(probe, tells_later_also_what_it_knows_at_once)
+{
+    struct fixture f;
+    begin(&f, "chat,anthropic");
+    f.account.secret = STR("sk\r\nX-Evil: 1");
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    cr_expect_eq(f.ends, 0, "not from inside");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "\"ok\":false") && says(&f, "the request could not be made"), "%s", f.json);
+    near_some_turns(&f.yard.near);
+    cr_expect_eq(f.ends, 1);
+    probe_stop(&f.probe);
+
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    probe_stop(&f.probe);
+    near_some_turns(&f.yard.near);
+    cr_expect_eq(f.ends, 1, "stopped before it was told");
+    cr_expect_eq(f.yard.near.accepts, 0);
+    finish(&f);
+}
+
 Test(probe, stopped_is_silent)
 {
     struct fixture f;

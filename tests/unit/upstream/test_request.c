@@ -359,6 +359,21 @@ Test(request, may_be_sent_to_another_path)
     finish(&f);
 }
 
+Test(request, has_no_credential_that_ends_its_line)
+{
+    static const char *const bad[] = { "sk\r\nX-Evil: 1", "sk\n", "\rsk", "s\x01k", "sk\x7f" };
+    struct fixture f;
+    struct str head;
+    begin(&f, "https://api.example/v1");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        f.account.secret = str_of(bad[i]);
+        cr_expect_eq(request_head(&f.want, &f.arena, &head), ERR_BAD, "row %zu", i);
+    }
+    f.account.secret = str_make("s\0k", 3);
+    cr_expect_eq(request_head(&f.want, &f.arena, &head), ERR_BAD, "a NUL");
+    finish(&f);
+}
+
 Test(request, fails_when_the_arena_is_full)
 {
     struct fixture f;

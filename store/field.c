@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/moment.h"
+#include "base/money.h"
 #include "base/num.h"
 #include "store/match.h"
 
@@ -89,6 +90,15 @@ write_choice(const struct model_field *field, const void *object, struct jsonw *
     jsonw_text(w, field->choices[choice]);
 }
 
+static void
+write_decimal(const struct model_field *field, const void *object, struct jsonw *w)
+{
+    char text[MONEY_TEXT_BYTES];
+    uint64_t value = load_u64(field, object);
+    CHECK(value <= INT64_MAX && field->scale > 0);
+    jsonw_raw(w, str_make(text, money_text((int64_t)value, field->scale, text)));
+}
+
 void
 field_store(const struct model_field *field, const void *object, struct jsonw *w)
 {
@@ -108,6 +118,9 @@ field_store(const struct model_field *field, const void *object, struct jsonw *w
         break;
     case MODEL_CHOICE:
         write_choice(field, object, w);
+        break;
+    case MODEL_DECIMAL:
+        write_decimal(field, object, w);
         break;
     case MODEL_BYTES:
         write_bytes(field, object, w);
@@ -230,6 +243,27 @@ put_bool(const struct model_field *field, struct str text, void *object, char wh
     return ERR_OK;
 }
 
+static enum err
+put_decimal(const struct model_field *field, struct str text, void *object,
+            char why[MODEL_WHY_BYTES])
+{
+    uint64_t value = 0;
+    enum err err = money_read(text, field->scale, field->max, &value, NULL);
+    if (err == ERR_FULL) {
+        char most[MONEY_TEXT_BYTES];
+        money_text((int64_t)field->max, field->scale, most);
+        snprintf(why, MODEL_WHY_BYTES, "%s: at most %s", field->name, most);
+        return ERR_BAD;
+    }
+    if (err != ERR_OK) {
+        snprintf(why, MODEL_WHY_BYTES, "%s: a number like 12.5, with at most %u decimals",
+                 field->name, field->scale);
+        return ERR_BAD;
+    }
+    memcpy(place(field, object), &value, sizeof(value));
+    return ERR_OK;
+}
+
 static int
 hex_digit(char c)
 {
@@ -287,6 +321,8 @@ put_string(const struct model_field *field, struct str text, void *object,
         return ERR_OK;
     case MODEL_CHOICE:
         return put_choice(field, text, object, why);
+    case MODEL_DECIMAL:
+        return put_decimal(field, text, object, why);
     case MODEL_BYTES:
         return put_bytes(field, text, object, why);
     }
@@ -335,6 +371,9 @@ put_json_number(const struct model_field *field, struct json_value value, void *
                 char why[MODEL_WHY_BYTES])
 {
     uint64_t number = 0;
+    if (field->type == MODEL_DECIMAL) {
+        return put_decimal(field, value.raw, object, why);
+    }
     if (field->type != MODEL_U32 && field->type != MODEL_U64) {
         return refuse(field, why, "a number is not what belongs here");
     }
@@ -400,13 +439,17 @@ field_load(const struct model_field *field, struct json_value value, void *objec
     char why[MODEL_WHY_BYTES];
     uint64_t number = 0;
     bool is_number = value.kind == JSON_NUMBER;
-    bool is_number_type =
-        field->type == MODEL_U32 || field->type == MODEL_U64 || field->type == MODEL_TIME;
+    bool is_decimal = field->type == MODEL_DECIMAL;
+    bool is_number_type = is_decimal || field->type == MODEL_U32 || field->type == MODEL_U64 ||
+                          field->type == MODEL_TIME;
     if (is_number != is_number_type) {
         return ERR_BAD;
     }
     if (field->type == MODEL_BOOL) {
         return json_bool(value, place(field, object));
+    }
+    if (is_decimal) {
+        return put_decimal(field, value.raw, object, why);
     }
     if (is_number) {
         if (json_u64(value, &number) != ERR_OK) {

@@ -109,9 +109,10 @@ enum model_field_type {
     MODEL_U32,
     MODEL_U64,
     MODEL_BOOL,
-    MODEL_TIME,   /* uint64_t wall ms; JSON: RFC 3339 text or null; CLI also "30d", "never" */
-    MODEL_CHOICE, /* uint32_t/enum index into choices */
-    MODEL_BYTES,  /* digest, sealed: hex in the store, never shown */
+    MODEL_TIME,    /* uint64_t wall ms; JSON: RFC 3339 text or null; CLI also "30d", "never" */
+    MODEL_CHOICE,  /* uint32_t/enum index into choices */
+    MODEL_DECIMAL, /* uint64_t, times 10^scale; JSON: a decimal number, exactly (base/money.h) */
+    MODEL_BYTES,   /* digest, sealed: hex in the store, never shown */
 };
 
 #define MODEL_IS_KEY 1u      /* with MODEL_IS_SETTABLE: by create only */
@@ -128,6 +129,7 @@ struct model_field {
     size_t size;
     size_t length_offset; /* MODEL_BYTES: of the uint32_t that holds the length; 0 = size is it */
     uint64_t max;
+    uint32_t scale; /* MODEL_DECIMAL: 9 = dollars kept as nanodollars, 6 = parts per million */
     const char *const *choices;
     uint32_t flags;
     const char *standard; /* value when not given; NULL = empty or 0 */

@@ -164,7 +164,7 @@ judge_window(struct run *run, enum gate_kind kind, uint64_t id, uint32_t rpm, ui
     if (rpm != 0 && window.requests >= rpm) {
         refuse(run, "rate_limit_exceeded", "the", name, "has used up its requests a minute");
     }
-    if (tpm != 0 && window.tokens >= tpm) {
+    if (tpm != 0 && window.tokens + window.reserved >= tpm) {
         refuse(run, "rate_limit_exceeded", "the", name, "has used up its tokens a minute");
     }
 }

@@ -67,6 +67,7 @@ _Static_assert(sizeof(struct segment_head) <= SEGMENT_PAGE, "the head has its ow
     X(gate_keys, struct gate_key, s->gates)                               \
     X(gate_cells, struct gate_cell, (uint64_t)s->gates * s->stride)       \
     X(window_cells, struct window_cell, (uint64_t)s->gates * s->stride)   \
+    X(window_holds, struct window_hold, (uint64_t)s->gates * s->stride)   \
     X(budget_settled, struct budget_settled, s->gates)                    \
     X(budget_cells, struct budget_cell, (uint64_t)s->gates * s->slots)    \
     X(sticky_rows, struct sticky_row, s->sticky / STICKY_WAYS)            \

@@ -48,6 +48,7 @@ struct sticky_row;
 struct version_words;
 struct wake_cell;
 struct window_cell;
+struct window_hold;
 
 /* What the master wants; all bounded by limits.h. */
 struct segment_want {
@@ -109,6 +110,7 @@ struct segment {
     struct gate_key *gate_keys;            /* [gates] */
     struct gate_cell *gate_cells;          /* [gates][stride] */
     struct window_cell *window_cells;      /* [gates][stride] */
+    struct window_hold *window_holds;      /* [gates][stride] */
     struct budget_settled *budget_settled; /* [gates] */
     struct budget_cell *budget_cells;      /* [gates][slots] */
     struct sticky_row *sticky_rows;        /* [sticky / STICKY_WAYS] */

@@ -17,6 +17,7 @@
 #include "shm/lease.h"
 #include "shm/names.h"
 #include "shm/wake.h"
+#include "shm/window.h"
 
 static const struct {
     const char *text;
@@ -159,6 +160,7 @@ slot_sweep(struct segment *segment, uint32_t slot)
     gate_sweep(segment, slot);
     FAULT("slot.between_sweeps");
     budget_sweep(segment, slot);
+    window_sweep(segment, slot);
     names_sweep(segment, slot);
     struct slot *it = row(segment, slot);
     if (atomic_load(&it->kind) == SLOT_KEEPER) {

@@ -77,10 +77,39 @@ has_minute(const struct account *account)
     return account->rpm != 0 || account->tpm != 0;
 }
 
-static bool
-is_over(uint64_t count, uint64_t limit)
+static struct window_want
+minute_of(const struct select_want *want, const struct account *account)
 {
-    return limit != 0 && count >= limit;
+    return (struct window_want){ .limit_requests = account->rpm,
+                                 .limit_tokens = account->tpm,
+                                 .tokens = want->tokens };
+}
+
+/* Counts the request in the minute of the account whose slot it holds. */
+static bool
+take_minute(const struct select_want *want, struct select_choice *choice)
+{
+    const struct account *record = &choice->account->account;
+    uint64_t retry_after_ms = 0;
+    if (!has_minute(record)) {
+        return true;
+    }
+    struct window_want minute = minute_of(want, record);
+    if (window_take(want->segment, want->slot, choice->gate, &minute, want->now_ms,
+                    &retry_after_ms) != ERR_OK) {
+        return false;
+    }
+    choice->reserved = window_reserves(&minute);
+    choice->counted_ms = want->now_ms;
+    return true;
+}
+
+void
+select_settle(struct segment *segment, uint32_t slot, struct select_choice *choice, uint64_t used,
+              uint64_t now_ms)
+{
+    window_settle(segment, slot, choice->gate, choice->reserved, choice->counted_ms, used, now_ms);
+    choice->reserved = 0;
 }
 
 enum select_result
@@ -100,11 +129,11 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
     if (gate_peek(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
         return SELECT_OK;
     }
-    struct window_view window = { 0 };
     if (has_minute(&account->account)) {
+        struct window_view window;
+        struct window_want minute = minute_of(want, &account->account);
         window_read(want->segment, gate, want->now_ms, &window);
-        if (is_over(window.requests, account->account.rpm) ||
-            is_over(window.tokens, account->account.tpm)) {
+        if (!window_fits(&window, &minute)) {
             return SELECT_RATE;
         }
     }
@@ -141,14 +170,13 @@ select_enter(const struct select_want *want, struct select_choice *out)
 {
     CHECK(out->account != NULL && out->gate < want->segment->gates);
     const struct account *record = &out->account->account;
-    uint64_t retry_after_ms = 0;
     enum select_result result = SELECT_OK;
-    if (has_minute(record) && window_take(want->segment, want->slot, out->gate, record->rpm,
-                                          record->tpm, want->now_ms, &retry_after_ms) != ERR_OK) {
+    if (!take_minute(want, out)) {
         result = SELECT_RATE;
     } else if (!health_enter(want->segment, record->index, want->now_ms, &out->is_probe)) {
         if (has_minute(record)) {
-            window_give(want->segment, want->slot, out->gate, want->now_ms);
+            window_give(want->segment, want->slot, out->gate, out->reserved, want->now_ms);
+            out->reserved = 0;
         }
         result = SELECT_BENCHED;
     }
@@ -283,10 +311,7 @@ take_only(const struct select_want *want, const struct catalog_group *group,
         return SELECT_FULL;
     }
     *out = (struct select_choice){ .account = account, .account_index = index, .gate = gate };
-    uint64_t retry_after_ms = 0;
-    if (has_minute(&account->account) &&
-        window_take(want->segment, want->slot, gate, account->account.rpm, account->account.tpm,
-                    want->now_ms, &retry_after_ms) != ERR_OK) {
+    if (!take_minute(want, out)) {
         select_give(want->segment, want->slot, want->view, out);
         return SELECT_RATE;
     }
@@ -488,6 +513,10 @@ select_give(struct segment *segment, uint32_t slot, const struct catalog_view *v
 {
     uint32_t pools[GROUPS_PER_ACCOUNT_MAX];
     uint32_t count = pools_of(segment, view, choice->account, pools);
+    if (choice->reserved > 0) {
+        window_settle(segment, slot, choice->gate, choice->reserved, choice->counted_ms, 0,
+                      choice->counted_ms);
+    }
     gate_give(segment, slot, choice->gate, pools, count);
 }
 

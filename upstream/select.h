@@ -59,6 +59,7 @@ struct select_want {
     uint64_t now_ms;
     uint64_t arrived_ns; /* of the request, for the gates' order; 0 = overtake nobody */
     uint64_t bound;      /* id of the account that the session is bound to; 0 = none */
+    uint64_t tokens;     /* that the request may use, an estimate: accounts limit them too */
     uint32_t slow_ms;    /* a session leaves an account whose first byte takes longer; 0 = never */
 };
 
@@ -67,6 +68,8 @@ struct select_choice {
     uint32_t account_index; /* in view->accounts */
     uint32_t gate;          /* taken */
     bool is_probe;          /* the account is being tried after a bench */
+    uint64_t reserved;      /* tokens of the account's minute, while held */
+    uint64_t counted_ms;    /* when */
 };
 
 /*
@@ -97,7 +100,12 @@ enum select_result select_enter(const struct select_want *want, struct select_ch
 void select_wake(struct segment *segment, const struct catalog_view *view,
                  const struct select_choice *choice);
 
-/* Gives the account's slot back and wakes who waits for it or for one of its groups. */
+/* What the held account's request used, in place of what it had reserved. */
+void select_settle(struct segment *segment, uint32_t slot, struct select_choice *choice,
+                   uint64_t used, uint64_t now_ms);
+
+/* Gives the account's slot back, and what is still reserved, and wakes who waits for it or for one
+ * of its groups. */
 void select_give(struct segment *segment, uint32_t slot, const struct catalog_view *view,
                  const struct select_choice *choice);
 

@@ -39,6 +39,7 @@ want_of(struct relay *relay)
                                  .tried_count = relay->tried_count,
                                  .now_ms = loop_now_ms(relay->worker->loop),
                                  .arrived_ns = relay->arrived_ns,
+                                 .tokens = relay->minute.tokens,
                                  .bound = relay->affinity.has_left ? 0 : relay->affinity.bound,
                                  .slow_ms = relay->worker->reach->conf->slow_first_byte_ms };
 }
@@ -91,6 +92,7 @@ refuse_exhausted(struct relay *relay)
     }
     if (failure->status == 429 || failure->status == 503) {
         note_wait(relay);
+        relay->retry_after_s = relay->retry_after_s > 0 ? relay->retry_after_s : 1;
     }
     bool is_shaped = found.type[0] != '\0' || found.code[0] != '\0';
     if (failure->status == 429 && stream->is_error && is_shaped && !stream->is_begun &&

@@ -1,15 +1,14 @@
 #include "worker/gatekeeper.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "http/header.h"
 #include "shm/budget.h"
 #include "shm/counter.h"
-#include "shm/window.h"
 #include "store/match.h"
+#include "worker/minute.h"
 
 /* Credentials a head may carry at once (Claude Code sends two). */
 #define CREDENTIALS_MAX 5u
@@ -275,63 +274,6 @@ find_gates(struct relay *relay, const struct catalog_key *key)
     return ERR_OK;
 }
 
-/* What may begin in a minute; 0 = no limit. */
-struct minute {
-    uint32_t requests;
-    uint64_t tokens;
-};
-
-static bool
-is_limited(const struct minute *minute)
-{
-    return minute->requests != 0 || minute->tokens != 0;
-}
-
-static void
-give_windows(struct relay *relay, const struct minute limits[RELAY_GATES], uint32_t count,
-             uint64_t now_ms)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (is_limited(&limits[i])) {
-            window_give(relay->worker->segment, relay->worker->slot, relay->holds[i].gate, now_ms);
-        }
-    }
-}
-
-static enum err
-refuse_minute(struct relay *relay, enum relay_gate at, const struct minute *limit, uint64_t now_ms,
-              struct reply *refusal)
-{
-    struct window_view window;
-    window_read(relay->worker->segment, relay->holds[at].gate, now_ms, &window);
-    bool is_tokens = limit->tokens != 0 && window.tokens >= limit->tokens;
-    struct str message =
-        arena_printf(&relay->request->arena, "The %s's limit of %" PRIu64 " %s a minute is reached",
-                     gatekeeper_limiter(at), is_tokens ? limit->tokens : (uint64_t)limit->requests,
-                     is_tokens ? "tokens" : "requests");
-    return refuse(relay, refusal, 429, "rate_limit_exceeded", message, COUNTER_REFUSED_RATE);
-}
-
-static enum err
-take_windows(struct relay *relay, const struct minute limits[RELAY_GATES], uint64_t now_ms,
-             struct reply *refusal)
-{
-    struct worker *worker = relay->worker;
-    for (uint32_t i = 0; i < RELAY_GATES; i++) {
-        uint64_t retry_after_ms = 0;
-        if (!is_limited(&limits[i]) ||
-            window_take(worker->segment, worker->slot, relay->holds[i].gate, limits[i].requests,
-                        limits[i].tokens, now_ms, &retry_after_ms) == ERR_OK) {
-            continue;
-        }
-        give_windows(relay, limits, i, now_ms);
-        enum err err = refuse_minute(relay, (enum relay_gate)i, &limits[i], now_ms, refusal);
-        refusal->retry_after_s = (uint32_t)(retry_after_ms / 1000 + 1);
-        return err;
-    }
-    return ERR_OK;
-}
-
 /* What the request may use: its estimated input and what it asks for at most. */
 static uint64_t
 estimate(const struct relay *relay)
@@ -371,23 +313,14 @@ gatekeeper_limits(struct relay *relay, const struct catalog_key *key, struct rep
                COUNTER_REFUSED_OVERLOADED);
         return ERR_FULL;
     }
-    const struct group *group = &relay->view->groups[relay->group].group;
-    const struct minute limits[RELAY_GATES] = { { key->key.rpm, key->key.tpm },
-                                                { key->user.rpm, key->user.tpm },
-                                                { group->rpm, group->tpm } };
-    uint64_t now_ms = clock_now_ms();
-    enum err err = take_windows(relay, limits, now_ms, refusal);
+    minute_begin(relay, key);
+    enum err err = minute_take(relay, refusal);
     if (err != ERR_OK) {
         return err;
     }
     err = take_quota(relay, refusal);
     if (err != ERR_OK) {
-        give_windows(relay, limits, RELAY_GATES, now_ms);
-        return err;
+        minute_give(relay);
     }
-    relay->counted_ms = now_ms;
-    for (uint32_t i = 0; i < RELAY_GATES; i++) {
-        relay->counted |= (uint8_t)(is_limited(&limits[i]) ? 1u << i : 0u);
-    }
-    return ERR_OK;
+    return err;
 }

@@ -36,6 +36,7 @@
 #include "upstream/retry.h"
 #include "upstream/select.h"
 #include "worker/affinity.h"
+#include "worker/minute.h"
 #include "worker/reply.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
@@ -93,8 +94,7 @@ struct relay {
     uint32_t lease;  /* LEASE_NONE = none */
     bool has_budget; /* reserved_tokens (maybe 0) stand in the key's budget */
     uint64_t reserved_tokens;
-    uint64_t counted_ms; /* when its minute windows were taken (with has_budget) */
-    uint8_t counted;     /* ... a bit for each of enum relay_gate */
+    struct minute minute;
     struct relay_hold holds[RELAY_GATES];
     struct select_choice choice; /* held when has_choice; waited for when waits_bound */
     bool has_choice;

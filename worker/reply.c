@@ -23,7 +23,8 @@ reply_id_fields(const struct reply_to *to)
     static const struct str plain = { "x-request-id: ", 14 };
     static const struct str second = { "request-id: ", 12 };
     size_t id_len = strlen(to->request_id);
-    char *text = arena_alloc_raw(&to->request->arena, plain.len + second.len + 2 * (id_len + 2));
+    char *text = arena_alloc_raw(&to->request->arena,
+                                 plain.len + second.len + 2 * (id_len + 2) + to->limits.len);
     if (text == NULL) {
         return STR("");
     }
@@ -32,6 +33,9 @@ reply_id_fields(const struct reply_to *to)
     if (to->dialect == DIALECT_ANTHROPIC) {
         end = mempcpy(mempcpy(end, second.data, second.len), to->request_id, id_len);
         end = mempcpy(end, "\r\n", 2);
+    }
+    if (to->limits.len > 0) {
+        end = mempcpy(end, to->limits.data, to->limits.len);
     }
     return str_make(text, (size_t)(end - text));
 }

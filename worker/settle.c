@@ -11,7 +11,6 @@
 #include "shm/counter.h"
 #include "shm/health.h"
 #include "shm/heritage.h"
-#include "shm/window.h"
 #include "store/ledger.h"
 #include "worker/admit.h"
 #include "worker/relay.h"
@@ -97,20 +96,14 @@ settle_limits(struct relay *relay, bool is_recorded, uint64_t sequence)
     if (!is_recorded) {
         /* It reached no account: refused in a queue, or its client left it. */
         budget_give(worker->segment, worker->slot, gate, relay->reserved_tokens);
-        for (uint32_t i = 0; i < RELAY_GATES; i++) {
-            if (((unsigned)relay->counted >> i & 1u) != 0) {
-                window_give(worker->segment, worker->slot, relay->holds[i].gate, relay->counted_ms);
-            }
-        }
+        minute_give(relay);
         return;
     }
     uint64_t used = tokens_used(relay);
     budget_settle(worker->segment, worker->slot, gate, relay->reserved_tokens, used, sequence);
-    for (uint32_t i = 0; i < RELAY_GATES && used > 0; i++) {
-        window_add_tokens(worker->segment, worker->slot, relay->holds[i].gate, used, now_of(relay));
-    }
+    minute_settle(relay, used);
     if (relay->has_choice && used > 0) {
-        window_add_tokens(worker->segment, worker->slot, relay->choice.gate, used, now_of(relay));
+        select_settle(worker->segment, worker->slot, &relay->choice, used, now_of(relay));
     }
 }
 

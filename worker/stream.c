@@ -141,7 +141,7 @@ join_fields(struct relay *relay, const struct parser_head *head, struct str more
     for (uint32_t i = 0; i < head->headers.count; i++) {
         const struct header *header = &head->headers.items[i];
         /* An error's is ours to write: in whole seconds, within the operator's maximum. */
-        if (!field_passes(header->name) ||
+        if (!field_passes(header->name) || minute_replaces(relay, header->name) ||
             (relay->stream.is_error && str_equal_nocase(header->name, STR("retry-after")))) {
             continue;
         }

@@ -134,6 +134,17 @@ const struct setting workerconf_rows[] = {
       .is_reloadable = true,
       .help = "A session keeps going to the account that answered it last, for so long after that "
               "answer began; 0 = sessions are not looked at." },
+    { .key = "output_tokens_guess",
+      .type = SETTING_U32,
+      ROW(output_tokens_guess),
+      .min = 0,
+      .max = 1000000,
+      .standard = "1024",
+      .unit = "tokens",
+      .is_reloadable = true,
+      .help = "Tokens of an answer that a request is taken to need when it names no bound itself "
+              "(max_tokens and the like), where tokens a minute are limited. They are reserved at "
+              "its beginning together with its input; what was not used is free when it ends." },
     { .key = "log_requests",
       .type = SETTING_CHOICE,
       ROW(log_requests),

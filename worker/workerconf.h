@@ -27,8 +27,9 @@ struct workerconf {
     uint32_t queue_user_ms;    /* longest wait for a user or key slot */
     uint32_t queue_account_ms; /* longest wait for an account slot */
     uint32_t queue_bound_ms;   /* longest wait for the slot of a session's own account */
-    uint32_t sticky_ms;    /* a session keeps its account so long after its last answer; 0 = off */
-    uint32_t log_requests; /* enum workerconf_log: all, errors, none */
+    uint32_t sticky_ms; /* a session keeps its account so long after its last answer; 0 = off */
+    uint32_t output_tokens_guess; /* of a request that names no bound, for limits a minute */
+    uint32_t log_requests;        /* enum workerconf_log: all, errors, none */
 };
 
 extern const struct setting workerconf_rows[];

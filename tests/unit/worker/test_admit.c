@@ -130,7 +130,8 @@ use_minute(struct mill *mill, uint32_t gate)
         usleep((useconds_t)left_ms * 1000); /* not across a minute's turn */
     }
     uint64_t retry_ms = 0;
-    cr_assert(window_take(&mill->test.segment, mill->other, gate, 0, 0, clock_now_ms(),
+    struct window_want want = { .limit_requests = 0 };
+    cr_assert(window_take(&mill->test.segment, mill->other, gate, &want, clock_now_ms(),
                           &retry_ms) == ERR_OK);
 }
 

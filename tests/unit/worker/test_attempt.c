@@ -9,8 +9,6 @@
 
 #define CHAT "/v1/chat/completions"
 #define PLAIN "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
-#define STREAMED \
-    "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
 #define FINE "{\"fine\":1}"
 /* An error that no dialect knows, so that only its status speaks. */
 #define ODD "<html>something is odd</html>"
@@ -87,6 +85,13 @@ expect_fine(struct mill *mill, int client)
 {
     mill_answer(mill, "200 OK", "application/json", FINE);
     cr_expect(mill_is(mill_read(mill, client, FINE), 200, NULL), "%s", mill->answer);
+    close(client);
+}
+
+static void
+expect_refused(struct mill *mill, int client, int status, const char *code)
+{
+    cr_expect(mill_is(mill_read(mill, client, "}}"), status, code), "%s", mill->answer);
     close(client);
 }
 
@@ -254,9 +259,7 @@ Test(attempt, switches_no_more_often_than_it_may, .timeout = 30)
             take_from(mill, names[i]);
             fail_with(mill, "500 Internal Server Error");
         }
-        cr_expect(mill_is(mill_read(mill, client, "}}"), 502, "upstream_error"), "%s",
-                  mill->answer);
-        close(client);
+        expect_refused(mill, client, 502, "upstream_error");
         mill_settled(mill);
         const struct segment *segment = &mill->test.segment;
         cr_expect_eq(counter_of(segment, mill->slot, COUNTER_SWITCHES), switches);
@@ -293,8 +296,7 @@ Test(attempt, replaces_a_dead_kept_connection_once)
     mill_hang_up(mill);
     take_from(mill, "one");
     mill_hang_up(mill);
-    cr_expect(mill_is(mill_read(mill, client, "}}"), 502, "upstream_error"), "%s", mill->answer);
-    close(client);
+    expect_refused(mill, client, 502, "upstream_error");
     cr_expect_eq(health_of(mill, ONE).reason, HEALTH_REASON_CONNECT);
     mill_stop(mill);
 }
@@ -303,13 +305,12 @@ Test(attempt, a_new_connection_that_is_cut_is_the_accounts_fault)
 {
     struct mill *mill = make_two();
     mill_run(mill);
-    int client = ask(mill, STREAMED);
+    int client = ask(mill, PLAIN);
     take_from(mill, "one");
     mill_hang_up(mill);
     take_from(mill, "two");
     expect_fine(mill, client);
     cr_expect_eq(health_of(mill, ONE).streak, 1);
-    mill_settled(mill);
     mill_stop(mill);
 }
 
@@ -337,7 +338,6 @@ Test(attempt, goes_on_when_an_account_cannot_be_reached)
     cr_expect(view.state == HEALTH_COOLING && view.reason == HEALTH_REASON_CONNECT, "%s",
               health_reason_text(view.reason));
     cr_expect(has(view.excerpt, "refused"), "%s", view.excerpt);
-    mill_settled(mill);
     mill_stop(mill);
 }
 
@@ -349,8 +349,7 @@ Test(attempt, does_not_wait_for_ever_for_the_first_byte, .timeout = 30)
     int client = ask(mill, PLAIN);
     take_from(mill, "one");
     take_from(mill, "two"); /* while nothing comes from the first */
-    cr_expect(mill_is(mill_read(mill, client, "}}"), 504, "upstream_timeout"), "%s", mill->answer);
-    close(client);
+    expect_refused(mill, client, 504, "upstream_timeout");
     struct ledger_record record;
     mill_record(mill, &record);
     cr_expect_eq(record.status, 504);
@@ -411,10 +410,8 @@ Test(attempt, a_failure_is_told_rather_than_the_wait_behind_it)
     int client = ask(mill, PLAIN);
     take_from(mill, "one");
     fail_with(mill, "504 Gateway Timeout");
-    cr_expect(mill_is(mill_read(mill, client, "}}"), 504, "upstream_timeout"), "%s", mill->answer);
-    close(client);
+    expect_refused(mill, client, 504, "upstream_timeout");
     mill_vacate(mill, two);
-    mill_settled(mill);
     mill_stop(mill);
 }
 
@@ -477,6 +474,14 @@ Test(attempt, says_why_there_is_no_account, .timeout = 30)
     }
 }
 
+static unsigned long
+retry_after_of(const char *answer)
+{
+    const char *after = strstr(answer, "\r\nretry-after: ");
+    cr_assert_not_null(after, "%s", answer);
+    return strtoul(after + 15, NULL, 10);
+}
+
 Test(attempt, says_when_an_account_comes_back, .timeout = 90)
 {
     struct mill *mill = make_two();
@@ -487,14 +492,9 @@ Test(attempt, says_when_an_account_comes_back, .timeout = 90)
                    now_ms);
     health_failure(segment, mill->other, TWO, HEALTH_REASON_RATE_LIMITED, 20000, 429, STR(""),
                    now_ms);
-    int client = ask(mill, PLAIN);
-    mill_read(mill, client, "}}");
-    close(client);
-    cr_expect(mill_is(mill->answer, 503, "no_channel_available"), "%s", mill->answer);
+    expect_refused(mill, ask(mill, PLAIN), 503, "no_channel_available");
     cr_expect(has(mill->answer, "cooling down"), "%s", mill->answer);
-    const char *after = strstr(mill->answer, "\r\nretry-after: ");
-    cr_assert_not_null(after);
-    unsigned long seconds = strtoul(after + 15, NULL, 10);
+    unsigned long seconds = retry_after_of(mill->answer);
     cr_expect(seconds >= 10 && seconds <= 20, "the first of them: %lu", seconds);
     mill_stop(mill);
 }
@@ -512,15 +512,9 @@ Test(attempt, an_accounts_minute_is_used_up, .timeout = 90)
     int client = ask(mill, PLAIN);
     mill_take(mill);
     expect_fine(mill, client);
-    client = ask(mill, PLAIN);
-    mill_read(mill, client, "}}");
-    close(client);
-    cr_expect(mill_is(mill->answer, 429, "rate_limit_exceeded"), "%s", mill->answer);
-    const char *after = strstr(mill->answer, "\r\nretry-after: ");
-    cr_assert_not_null(after, "%s", mill->answer);
-    unsigned long seconds = strtoul(after + 15, NULL, 10);
+    expect_refused(mill, ask(mill, PLAIN), 429, "rate_limit_exceeded");
+    unsigned long seconds = retry_after_of(mill->answer);
     cr_expect(seconds >= 1 && seconds <= 60, "%lu", seconds);
-    mill_settled(mill);
     mill_stop(mill);
 }
 
@@ -545,7 +539,6 @@ Test(attempt, an_account_without_the_model_rests_for_that_model_only, .timeout =
     take_from(mill, "one-n");
     expect_fine(mill, client);
     cr_expect_eq(health_of(mill, ONE).state, HEALTH_OK);
-    mill_settled(mill);
     mill_stop(mill);
 }
 

@@ -42,6 +42,19 @@ const struct setting adminconf_rows[] = {
       .is_reloadable = true,
       .help = "The keeper makes a full TLS handshake with each provider after this time, so that "
               "workers only resume sessions." },
+    { .key = "probe_interval",
+      .type = SETTING_MS,
+      ROW(probe_interval_ms),
+      .min = 0,
+      .max = 3600000,
+      .standard = "30s",
+      .unit = "time",
+      .is_reloadable = true,
+      .help =
+          "The keeper asks an account that has rested for this time, and would rest on, whether "
+          "it is well again: its list of models, and when that answers, one small request. "
+          "After each time in vain it waits twice as long, up to 16 times this. 0: a client's "
+          "request is the first to try it." },
     { .key = "test_timeout",
       .type = SETTING_MS,
       ROW(test_timeout_ms),

@@ -16,6 +16,7 @@ struct adminconf {
     uint32_t allow_uid;           /* one more user id allowed besides root and our own; 0 = none */
     uint32_t resolve_interval_ms; /* keeper: names are looked up again after this */
     uint32_t session_interval_ms; /* keeper: TLS sessions are renewed after this */
+    uint32_t probe_interval_ms;   /* keeper: benched accounts are asked after this; 0 = never */
     uint32_t test_timeout_ms;     /* account test as a whole */
 };
 

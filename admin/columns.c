@@ -43,6 +43,7 @@ static const struct table_column account_columns[] = {
     { "state", "STATE" },
     { "why", "WHY" },
     { "cooling_ms", "COOLING MS" },
+    { "probed", "PROBED" },
     { "group", "GROUP" },
     { "priority", "PRIORITY" },
     { "concurrency", "LIMIT" },

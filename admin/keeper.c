@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "admin/adminconf.h"
+#include "admin/recall.h"
 #include "admin/resolve.h"
 #include "admin/warm.h"
 #include "base/check.h"
@@ -48,6 +49,7 @@ struct keeper {
     struct catalog *catalog;
     struct resolve *resolve;
     struct warm *warm;
+    struct recall *recall;
     struct child child;
     bool is_stopping;
     struct loop_timer beat;
@@ -74,6 +76,9 @@ end_test(struct test *test, struct str json)
 static void
 on_tested(struct probe *probe, struct str json)
 {
+    if (probe_is_ok(probe)) {
+        recall_welcome(keeper->reach, &probe->account->account);
+    }
     end_test(LIST_OWNER(probe, struct test, probe), json);
 }
 
@@ -188,6 +193,7 @@ look(void)
         }
     }
     warm_look(keeper->warm, view);
+    recall_look(keeper->recall, view);
 }
 
 static void
@@ -247,6 +253,10 @@ open_all(void)
     if (err == ERR_OK) {
         err = warm_make(keeper->reach, heritage->admin->session_interval_ms, &keeper->warm);
     }
+    if (err == ERR_OK) {
+        err = recall_make(keeper->reach, keeper->catalog, heritage->admin->probe_interval_ms,
+                          &keeper->recall);
+    }
     return err;
 }
 
@@ -280,6 +290,7 @@ keeper_main(const struct heritage *heritage)
         }
     }
     loop_turn(keeper->loop, 0);
+    recall_free(keeper->recall);
     warm_free(keeper->warm);
     resolve_free(keeper->resolve);
     reach_free(keeper->reach);

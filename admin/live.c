@@ -1,5 +1,6 @@
 #include "admin/live.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/api.h"
@@ -301,6 +302,33 @@ live_recent(struct server_request *request)
 
 /* --- objects in use --- */
 
+/* "12 s ago: 429 until 2026-11-21T08:00:00.000Z" for people. */
+static void
+put_probe(struct jsonw *w, const struct health_view *health, uint64_t now_ms)
+{
+    static const char *const texts[] = { [HEALTH_FOUND_NOTHING] = " tells nothing",
+                                         [HEALTH_FOUND_WELL] = " ok",
+                                         [HEALTH_FOUND_ILL] = "" };
+    char text[128];
+    char status[16] = "no answer";
+    char until[CLOCK_TEXT_BYTES + 8] = "";
+    char time[CLOCK_TEXT_BYTES];
+    uint64_t age_ms = now_ms > health->probed_ms ? now_ms - health->probed_ms : 0;
+    if (health->probe_status != 0) {
+        snprintf(status, sizeof status, "%u", health->probe_status);
+    }
+    if (health->state == HEALTH_COOLING && health->until_ms > now_ms) {
+        uint64_t left_ms = health->until_ms - now_ms;
+        snprintf(until, sizeof until, " until %s", clock_text(clock_wall_ms() + left_ms, time));
+    }
+    snprintf(text, sizeof text, "%llu s ago: %s%s%s", (unsigned long long)(age_ms / 1000), status,
+             texts[health->probe_found], until);
+    jsonw_put_text(w, "probed", text);
+    jsonw_put_u64(w, "probed_ms", age_ms);
+    jsonw_put_u64(w, "probe_status", health->probe_status);
+    jsonw_put_u64(w, "probe_misses", health->probe_misses);
+}
+
 static void
 put_account(struct jsonw *w, const struct recorder *recorder, const struct account *account)
 {
@@ -320,6 +348,9 @@ put_account(struct jsonw *w, const struct recorder *recorder, const struct accou
         jsonw_put_u64(w, "last_status", health.last_status);
         jsonw_put_text(w, "last_error", health.excerpt);
         jsonw_put_u64(w, "cooling_ms", health.until_ms > now_ms ? health.until_ms - now_ms : 0);
+    }
+    if (is_ours && health.probed_ms != 0) {
+        put_probe(w, &health, now_ms);
     }
     if (is_ours) {
         jsonw_put_u64(w, "first_byte_ms", health.first_byte_ms);

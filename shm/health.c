@@ -3,6 +3,10 @@
  *
  *      bits 0..1 state, 2..7 reason, 8..15 failures in a row, 16..63 until (monotonic ms)
  *
+ * The keeper's last probe, for its own patience and for people:
+ *
+ *      bits 0..15 HTTP status, 16..23 probes in a row that missed, 24..25 what was found
+ *
  * Runs in: worker, keeper, recorder, admin.
  */
 #include "shm/health.h"
@@ -15,6 +19,9 @@
 #define HEALTH_DOUBLINGS_MAX 16u
 #define HEALTH_RETRY_AFTER_MS_MIN 1000u
 #define HEALTH_PPM 1000000u
+#define HEALTH_MISSES_SHIFT 16u
+#define HEALTH_MISSES_MASK 0xff0000u
+#define HEALTH_FOUND_SHIFT 24u
 
 struct judgement {
     enum health_state state;
@@ -79,6 +86,9 @@ swap(struct health *health, uint64_t *old, struct judgement next, uint64_t now_m
     if (before != next.state) {
         atomic_store(&health->since_ms, now_ms);
     }
+    if (before != next.state && next.state == HEALTH_OK) {
+        atomic_fetch_and(&health->probe, ~HEALTH_MISSES_MASK);
+    }
     return true;
 }
 
@@ -96,6 +106,8 @@ health_assign(struct segment *segment, uint32_t index, uint64_t account_id)
     atomic_store(&health->first_byte_ms, 0);
     atomic_store(&health->failure_ppm, 0);
     atomic_store(&health->last_status, 0);
+    atomic_store(&health->probe, 0);
+    atomic_store(&health->probed_ms, 0);
     guard_write_begin(&health->guard);
     memset(health->excerpt, 0, sizeof health->excerpt);
     guard_write_end(&health->guard);
@@ -309,6 +321,79 @@ health_reset(struct segment *segment, uint32_t index, uint64_t now_ms)
     atomic_store(&health->word, pack((struct judgement){ HEALTH_OK, HEALTH_REASON_NONE, 0, 0 }));
     atomic_store(&health->since_ms, now_ms);
     atomic_store(&health->failure_ppm, 0);
+    atomic_fetch_and(&health->probe, ~HEALTH_MISSES_MASK);
+}
+
+/* --- the keeper's probes --- */
+
+bool
+health_recall(struct segment *segment, uint32_t index, uint64_t now_ms, uint64_t *out_until_ms)
+{
+    struct health *health = row(segment, index);
+    uint64_t old = atomic_load(&health->word);
+    struct judgement it = unpack(old);
+    if (it.state != HEALTH_COOLING || it.until_ms <= now_ms) {
+        return false;
+    }
+    *out_until_ms = it.until_ms;
+    it.state = HEALTH_PROBING;
+    it.until_ms = now_ms + HEALTH_PROBE_MS;
+    return swap(health, &old, it, now_ms);
+}
+
+static struct judgement
+recalled(struct judgement it, const struct health_finding *finding, uint64_t now_ms)
+{
+    switch (finding->found) {
+    case HEALTH_FOUND_WELL:
+        return (struct judgement){ HEALTH_OK, HEALTH_REASON_NONE, 0, 0 };
+    case HEALTH_FOUND_ILL:
+        it = failed(it, finding->reason, finding->retry_after_ms, now_ms);
+        break;
+    case HEALTH_FOUND_NOTHING:
+        it.state = HEALTH_COOLING;
+        it.until_ms = now_ms;
+        break;
+    }
+    if (it.until_ms < finding->until_ms) {
+        it.until_ms = finding->until_ms;
+    }
+    return it;
+}
+
+/* Hints: a request that ends the bench in this moment may lose its reset of the misses. */
+static void
+note_probe(struct health *health, const struct health_finding *finding, uint64_t now_ms)
+{
+    uint32_t misses = (atomic_load(&health->probe) & HEALTH_MISSES_MASK) >> HEALTH_MISSES_SHIFT;
+    misses = finding->found == HEALTH_FOUND_WELL ? 0 : misses < 255u ? misses + 1 : misses;
+    atomic_store(&health->probe, (finding->status & 0xffffu) | (misses << HEALTH_MISSES_SHIFT) |
+                                     ((uint32_t)finding->found << HEALTH_FOUND_SHIFT));
+    atomic_store(&health->probed_ms, now_ms);
+}
+
+void
+health_recalled(struct segment *segment, uint32_t slot, uint32_t index,
+                const struct health_finding *finding, uint64_t now_ms)
+{
+    CHECK(finding->found != HEALTH_FOUND_ILL ||
+          (finding->reason > HEALTH_REASON_NONE && (uint32_t)finding->reason < HEALTH_REASONS));
+    struct health *health = row(segment, index);
+    if (atomic_load(&health->account_id) != finding->account_id) {
+        return;
+    }
+    note_probe(health, finding, now_ms);
+    if (finding->found == HEALTH_FOUND_ILL) {
+        note(health, slot, finding->status, finding->excerpt, now_ms);
+    }
+    uint64_t old = atomic_load(&health->word);
+    for (uint32_t i = 0; i < HEALTH_TRIES; i++) {
+        struct judgement it = unpack(old);
+        if (it.state != HEALTH_PROBING ||
+            swap(health, &old, recalled(it, finding, now_ms), now_ms)) {
+            return;
+        }
+    }
 }
 
 void
@@ -327,6 +412,11 @@ health_read(const struct segment *segment, uint32_t index, struct health_view *o
     out->first_byte_ms = atomic_load(&health->first_byte_ms);
     out->failure_ppm = atomic_load(&health->failure_ppm);
     out->last_status = atomic_load(&health->last_status);
+    uint32_t probe = atomic_load(&health->probe);
+    out->probed_ms = atomic_load(&health->probed_ms);
+    out->probe_found = (enum health_found)((probe >> HEALTH_FOUND_SHIFT) & 3u);
+    out->probe_status = probe & 0xffffu;
+    out->probe_misses = (probe & HEALTH_MISSES_MASK) >> HEALTH_MISSES_SHIFT;
     uint64_t word = guard_read_begin(&health->guard);
     memcpy(out->excerpt, health->excerpt, sizeof out->excerpt);
     if (!guard_read_ok(&health->guard, word)) {

@@ -12,6 +12,9 @@
  * provider's retry-after wins within HEALTH_RETRY_AFTER_MS_MAX. Failures that come in while an
  * account cools (requests sent before) do not lengthen the bench by streak, only by retry-after.
  *
+ * The keeper asks an account that rests for long whether it is well again (health_recall). That
+ * takes the same one probe: PROBING, with nobody else let in, until health_recalled().
+ *
  * Which account an index means is the recorder's to say (health_assign); an index that is used
  * again starts fresh. All times are monotonic milliseconds.
  *
@@ -69,8 +72,9 @@ struct health {
     _Atomic uint32_t first_byte_ms; /* moving average, 1/8; 0 = none yet [hint] */
     _Atomic uint32_t failure_ppm;   /* moving average of failures, parts per million [hint] */
     _Atomic uint32_t last_status;   /* HTTP status of the last failure; 0 = none [hint] */
-    _Atomic uint32_t reserved;
-    struct guard_claim claim; /* of the excerpt */
+    _Atomic uint32_t probe;         /* what the keeper's last probe found: health.c [hint] */
+    _Atomic uint64_t probed_ms;     /* when; 0 = never [hint] */
+    struct guard_claim claim;       /* of the excerpt */
     struct guard guard;
     char excerpt[EXCERPT_BYTES + 4]; /* of the last failure, for people */
 } __attribute__((aligned(64)));
@@ -111,6 +115,34 @@ health_disable(struct segment *segment, uint32_t slot, uint32_t index, enum heal
                uint32_t status, struct str excerpt, uint64_t now_ms);
 void health_reset(struct segment *segment, uint32_t index, uint64_t now_ms);
 
+/*
+ * Keeper: takes the probe of an account that rests, before its time is up. False: it does not rest,
+ * its time is up (a request may try it), or somebody has the probe. *out_until_ms: when its time
+ * would have been up. If the keeper dies, the claim expires and a request may try it.
+ */
+bool
+health_recall(struct segment *segment, uint32_t index, uint64_t now_ms, uint64_t *out_until_ms);
+
+enum health_found {
+    HEALTH_FOUND_NOTHING, /* it rests on as it did */
+    HEALTH_FOUND_WELL,    /* OK at once */
+    HEALTH_FOUND_ILL,     /* rests as after a failure, and never shorter than before */
+};
+
+struct health_finding {
+    enum health_found found;
+    uint64_t account_id;       /* nothing happens when the index is another's by now */
+    uint64_t until_ms;         /* from health_recall() */
+    enum health_reason reason; /* ILL; so are the next two */
+    uint64_t retry_after_ms;   /* 0 = not given */
+    struct str excerpt;
+    uint32_t status; /* HTTP; 0 = no answer */
+};
+
+/* Ends what health_recall() began. Nothing happens when a request has judged it meanwhile. */
+void health_recalled(struct segment *segment, uint32_t slot, uint32_t index,
+                     const struct health_finding *finding, uint64_t now_ms);
+
 struct health_view {
     uint64_t account_id;
     enum health_state state;
@@ -122,6 +154,10 @@ struct health_view {
     uint32_t first_byte_ms;
     uint32_t failure_ppm;
     uint32_t last_status;
+    uint64_t probed_ms;              /* the keeper's last probe; 0 = never */
+    enum health_found probe_found;   /* the three of it */
+    uint32_t probe_status;           /* HTTP; 0 = no answer */
+    uint32_t probe_misses;           /* probes since it was OK that did not find it well */
     char excerpt[EXCERPT_BYTES + 4]; /* empty when there is none (or it was being written) */
 };
 void health_read(const struct segment *segment, uint32_t index, struct health_view *out);

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "proto/error.h"
 #include "store/match.h"
+#include "upstream/hint.h"
 #include "upstream/reach.h"
 #include "upstream/request.h"
 
@@ -83,14 +85,20 @@ put_result(struct jsonw *w, const char *name, const struct probe_result *result)
     jsonw_close(w);
 }
 
-static void
-tell_result(struct loop_task *task)
+bool
+probe_is_ok(const struct probe *probe)
 {
-    struct probe *probe = LIST_OWNER(task, struct probe, done);
     bool is_ok = false;
     for (uint32_t i = 0; i < DIALECT_COUNT; i++) {
         is_ok = is_ok || probe->results[i].is_ok;
     }
+    return is_ok;
+}
+
+static void
+tell_result(struct loop_task *task)
+{
+    struct probe *probe = LIST_OWNER(task, struct probe, done);
     char line[1024];
     write_line(probe, line, sizeof line);
     struct buf out;
@@ -98,7 +106,7 @@ tell_result(struct loop_task *task)
     buf_init(&out, RESULT_BYTES_MAX);
     jsonw_begin(&w, &out);
     jsonw_object(&w);
-    jsonw_put_bool(&w, "ok", is_ok);
+    jsonw_put_bool(&w, "ok", probe_is_ok(probe));
     jsonw_put_text(&w, "account", probe->account->account.name);
     jsonw_put_text(&w, "line", line);
     jsonw_name(&w, "dialects");
@@ -200,6 +208,10 @@ on_head(struct exchange *exchange, const struct parser_head *head)
 {
     struct probe *probe = LIST_OWNER(exchange, struct probe, exchange);
     probe->status = head->status;
+    if (head->status >= 300) {
+        uint64_t max_ms = probe->reach->conf->bench_ms_max;
+        probe->retry_after_ms = hint_refused_ms(&head->headers, clock_wall_ms(), max_ms);
+    }
 }
 
 static void
@@ -229,6 +241,8 @@ on_end(struct exchange *exchange)
     struct probe *probe = LIST_OWNER(exchange, struct probe, exchange);
     struct probe_result *result = current(probe);
     result->status = probe->status;
+    result->decision = retry_of_status(probe->status);
+    result->retry_after_ms = probe->retry_after_ms;
     result->is_ok = probe->status >= 200 && probe->status < 300;
     if (!result->is_ok) {
         note_status(probe, result);
@@ -242,7 +256,10 @@ static void
 on_fail(struct exchange *exchange, const struct exchange_failure *failure)
 {
     struct probe *probe = LIST_OWNER(exchange, struct probe, exchange);
-    str_copy(current(probe)->why, PROBE_WHY_BYTES, str_of(failure->why));
+    struct probe_result *result = current(probe);
+    result->decision = retry_of_failure(failure);
+    result->phase = failure->phase;
+    str_copy(result->why, PROBE_WHY_BYTES, str_of(failure->why));
     end_step(probe);
 }
 
@@ -338,6 +355,7 @@ run_step(struct probe *probe)
     arena_reset(&probe->arena);
     buf_clear(&probe->answer);
     probe->status = 0;
+    probe->retry_after_ms = 0;
     struct str pieces[2];
     uint32_t count = 0;
     enum err err = make_pieces(probe, pieces, &count);
@@ -365,9 +383,54 @@ is_hopeless(const struct probe *probe)
     return false;
 }
 
+/* Does the list's answer tell enough? A credential may be refused the list and serve requests. */
+static bool
+is_told(const struct probe *probe)
+{
+    const struct probe_result *list = &probe->list;
+    bool is_answer = list->status != 0 && list->decision.blame != RETRY_BLAME_SERVER;
+    bool speaks_for_it = is_answer && (list->decision.verdict == RETRY_PASS ||
+                                       list->decision.blame == RETRY_BLAME_AUTH);
+    return probe->wants_answer || !speaks_for_it;
+}
+
+static void
+next_of_checkup(struct probe *probe)
+{
+    if (!probe->list.is_done) {
+        probe->step = DIALECT_COUNT;
+        run_step(probe);
+        return;
+    }
+    probe->step = DIALECT_COUNT; /* whose dialect is the account's first */
+    uint32_t dialect = (uint32_t)step_dialect(probe);
+    if (probe->results[dialect].is_done || is_told(probe)) {
+        loop_defer(probe->reach->loop, &probe->done);
+        return;
+    }
+    probe->step = dialect;
+    run_step(probe);
+}
+
+const struct probe_result *
+probe_decided(const struct probe *probe)
+{
+    CHECK(probe->is_checkup && probe->list.is_done);
+    for (uint32_t i = 0; i < DIALECT_COUNT; i++) {
+        if (probe->results[i].is_done) {
+            return &probe->results[i];
+        }
+    }
+    return &probe->list;
+}
+
 static void
 next_step(struct probe *probe)
 {
+    if (probe->is_checkup) {
+        next_of_checkup(probe);
+        return;
+    }
     const struct target *target = probe->account->extra;
     while (probe->step < DIALECT_COUNT && (target->dialects & DIALECT_BIT(probe->step)) == 0) {
         probe->step++;
@@ -379,21 +442,39 @@ next_step(struct probe *probe)
     run_step(probe);
 }
 
-void
-probe_start(struct probe *probe, struct reach *reach, const struct catalog_account *account,
-            struct str model, probe_fn on_done)
+static void
+start(struct probe *probe, struct str model)
 {
-    CHECK(account->extra != NULL);
-    *probe = (struct probe){ .reach = reach, .account = account, .on_end = on_done };
+    CHECK(probe->account->extra != NULL);
     if (!str_copy(probe->model, sizeof probe->model, model)) {
         probe->model[0] = '\0';
     }
     arena_init(&probe->arena, REQUEST_ARENA_BYTES_MAX);
     buf_init(&probe->answer, PROBE_ANSWER_BYTES);
     buf_init(&probe->models, MODELS_BYTES_MAX);
-    exchange_init(&probe->exchange, reach, &hooks);
+    exchange_init(&probe->exchange, probe->reach, &hooks);
     loop_task_init(&probe->done, tell_result);
     next_step(probe);
+}
+
+void
+probe_start(struct probe *probe, struct reach *reach, const struct catalog_account *account,
+            struct str model, probe_fn on_done)
+{
+    *probe = (struct probe){ .reach = reach, .account = account, .on_end = on_done };
+    start(probe, model);
+}
+
+void
+probe_checkup(struct probe *probe, struct reach *reach, const struct catalog_account *account,
+              bool wants_answer, probe_fn on_done)
+{
+    *probe = (struct probe){ .reach = reach,
+                             .account = account,
+                             .on_end = on_done,
+                             .is_checkup = true,
+                             .wants_answer = wants_answer };
+    start(probe, STR(""));
 }
 
 void

@@ -9,6 +9,11 @@
  * ok: at least one dialect works. The provider's text is cleaned and bounded; no credential is in
  * it.
  *
+ * A check-up asks less: whether an account that rests is well again. The list of models comes
+ * first, since it costs nothing; only when its answer speaks for the account one small request in
+ * the account's first dialect follows. So tokens are spent by the check-up that finds it well, and
+ * by no other. Who can only be unreachable is well when it answers at all: then the list decides.
+ *
  * Runs in: keeper.
  */
 #ifndef UPSTREAM_PROBE_H
@@ -22,6 +27,7 @@
 #include "proto/dialect.h"
 #include "store/catalog.h"
 #include "upstream/exchange.h"
+#include "upstream/retry.h"
 
 #define PROBE_WHY_BYTES 400u
 /* Model names in the result; the count is of all. */
@@ -36,8 +42,11 @@ typedef void (*probe_fn)(struct probe *probe, struct str json);
 struct probe_result {
     bool is_done;
     bool is_ok;
-    uint16_t status;
+    uint16_t status; /* 0 = no answer */
     uint32_t ms;
+    struct retry_decision decision; /* what a worker would make of it */
+    enum exchange_phase phase;      /* in which it failed, when no answer came */
+    uint64_t retry_after_ms;        /* 0 = not said */
     char why[PROBE_WHY_BYTES];
 };
 
@@ -49,9 +58,12 @@ struct probe {
     probe_fn on_end;
     void *owner;
     uint32_t step; /* 0..DIALECT_COUNT-1 dialects, then the list */
+    bool is_checkup;
+    bool wants_answer; /* a check-up: any answer will do */
     struct probe_result results[DIALECT_COUNT];
     struct probe_result list;
     uint16_t status;
+    uint64_t retry_after_ms;
     struct exchange exchange;
     struct arena arena; /* of one step */
     struct buf answer;
@@ -64,6 +76,13 @@ struct probe {
 /* Starts; on_end comes later, never from in here, exactly once unless probe_stop is called. */
 void probe_start(struct probe *probe, struct reach *reach, const struct catalog_account *account,
                  struct str model, probe_fn on_end);
+/* The same for a check-up; then probe_decided() has more to tell than the JSON. */
+void probe_checkup(struct probe *probe, struct reach *reach, const struct catalog_account *account,
+                   bool wants_answer, probe_fn on_end);
+/* Of a check-up that has ended: the answer (or the failure) that decided. */
+const struct probe_result *probe_decided(const struct probe *probe);
+/* At least one dialect works. */
+bool probe_is_ok(const struct probe *probe);
 /* Ends it without a call. Also after on_end, to free its memory. */
 void probe_stop(struct probe *probe);
 

@@ -55,6 +55,30 @@ retry_of_failure(const struct exchange_failure *failure)
     return switched(RETRY_BLAME_NETWORK, 502, "upstream_error", "Upstream request failed");
 }
 
+enum health_reason
+retry_reason(enum retry_blame blame, uint16_t status, enum exchange_phase phase)
+{
+    switch (blame) {
+    case RETRY_BLAME_AUTH:
+        return status == 403 ? HEALTH_REASON_FORBIDDEN : HEALTH_REASON_AUTH;
+    case RETRY_BLAME_MONEY:
+        return HEALTH_REASON_BILLING;
+    case RETRY_BLAME_RATE:
+        return HEALTH_REASON_RATE_LIMITED;
+    case RETRY_BLAME_OVERLOAD:
+        return HEALTH_REASON_OVERLOADED;
+    case RETRY_BLAME_SERVER:
+        return HEALTH_REASON_SERVER_ERROR;
+    case RETRY_BLAME_NETWORK:
+        return phase == EXCHANGE_RESOLVE ? HEALTH_REASON_NAME : HEALTH_REASON_CONNECT;
+    case RETRY_BLAME_SLOW:
+        return HEALTH_REASON_TIMEOUT;
+    case RETRY_NO_BLAME:
+        return HEALTH_REASON_NONE;
+    }
+    return HEALTH_REASON_NONE;
+}
+
 const char *
 retry_blame_text(enum retry_blame blame)
 {

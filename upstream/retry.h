@@ -6,7 +6,7 @@
  *   any other 4xx is the client's own: its body passes unchanged.
  * When no account is left the last failure is mapped to what the client gets (status, code).
  *
- * Runs in: worker. Pure.
+ * Runs in: worker, keeper. Pure.
  */
 #ifndef UPSTREAM_RETRY_H
 #define UPSTREAM_RETRY_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "shm/health.h"
 #include "upstream/exchange.h"
 
 enum retry_verdict {
@@ -46,6 +47,10 @@ struct retry_decision {
 struct retry_decision retry_of_status(uint16_t status);
 /* No whole answer came. */
 struct retry_decision retry_of_failure(const struct exchange_failure *failure);
+
+/* What the account's health notes; NONE without blame. status 0 and the phase of the failure when
+ * no answer came. */
+enum health_reason retry_reason(enum retry_blame blame, uint16_t status, enum exchange_phase phase);
 
 const char *retry_blame_text(enum retry_blame blame);
 

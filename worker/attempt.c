@@ -281,31 +281,6 @@ attempt_start(struct relay *relay)
 
 /* --- failing --- */
 
-static enum health_reason
-reason_of(const struct relay *relay, const struct retry_decision *decision,
-          enum exchange_phase phase)
-{
-    switch (decision->blame) {
-    case RETRY_BLAME_AUTH:
-        return relay->stream.status == 403 ? HEALTH_REASON_FORBIDDEN : HEALTH_REASON_AUTH;
-    case RETRY_BLAME_MONEY:
-        return HEALTH_REASON_BILLING;
-    case RETRY_BLAME_RATE:
-        return HEALTH_REASON_RATE_LIMITED;
-    case RETRY_BLAME_OVERLOAD:
-        return HEALTH_REASON_OVERLOADED;
-    case RETRY_BLAME_SERVER:
-        return HEALTH_REASON_SERVER_ERROR;
-    case RETRY_BLAME_NETWORK:
-        return phase == EXCHANGE_RESOLVE ? HEALTH_REASON_NAME : HEALTH_REASON_CONNECT;
-    case RETRY_BLAME_SLOW:
-        return HEALTH_REASON_TIMEOUT;
-    case RETRY_NO_BLAME:
-        return HEALTH_REASON_NONE;
-    }
-    return HEALTH_REASON_NONE;
-}
-
 static void
 log_attempt(const struct relay *relay, const struct retry_decision *decision, struct str why)
 {
@@ -346,8 +321,9 @@ note_failure(struct relay *relay, const struct retry_decision *decision, enum ex
         }
     } else {
         health_failure(worker->segment, worker->slot, account->index,
-                       reason_of(relay, decision, phase), (uint64_t)relay->retry_after_s * 1000,
-                       relay->stream.status, why, loop_now_ms(worker->loop));
+                       retry_reason(decision->blame, relay->stream.status, phase),
+                       (uint64_t)relay->retry_after_s * 1000, relay->stream.status, why,
+                       loop_now_ms(worker->loop));
     }
     CHECK(relay->tried_count < ATTEMPTS_MAX);
     relay->tried[relay->tried_count++] = account->id;

@@ -219,3 +219,115 @@ Test(health, a_success_that_used_up_the_last_rests_the_account)
     health_read(segment, 1, &view);
     cr_expect(view.until_ms == 9000 + HEALTH_RETRY_AFTER_MS_MAX);
 }
+
+static struct health_view
+look(const struct segment *segment)
+{
+    struct health_view view;
+    health_read(segment, 1, &view);
+    return view;
+}
+
+static struct health_finding
+finding(enum health_found found, uint64_t until_ms)
+{
+    return (struct health_finding){ .found = found,
+                                    .account_id = 77,
+                                    .until_ms = until_ms,
+                                    .reason = HEALTH_REASON_AUTH,
+                                    .status = 401,
+                                    .excerpt = STR("no") };
+}
+
+Test(health, recalled_before_its_time_lets_nobody_else_in)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    uint64_t until_ms = 0;
+    bool is_probe;
+    cr_expect(!health_recall(segment, 1, 1000, &until_ms), "it does not rest");
+    fail(segment, HEALTH_REASON_RATE_LIMITED, 600000, 1000);
+    cr_expect(health_recall(segment, 1, 50000, &until_ms) && until_ms == 601000);
+    cr_expect(!health_recall(segment, 1, 50000, &until_ms), "one at a time");
+    cr_expect(!health_enter(segment, 1, 50000, &is_probe) && !health_ok(segment, 1, 50000));
+    struct health_finding well = finding(HEALTH_FOUND_WELL, until_ms);
+    health_recalled(segment, 2, 1, &well, 51000);
+    cr_expect(health_enter(segment, 1, 51000, &is_probe) && !is_probe);
+    struct health_view view = look(segment);
+    cr_expect(view.state == HEALTH_OK && view.streak == 0 && view.reason == HEALTH_REASON_NONE);
+    cr_expect(view.probed_ms == 51000 && view.probe_found == HEALTH_FOUND_WELL);
+    cr_expect(view.probe_status == 401 && view.probe_misses == 0);
+    /* A second verdict of the same probe changes nothing. */
+    struct health_finding ill = finding(HEALTH_FOUND_ILL, until_ms);
+    health_recalled(segment, 2, 1, &ill, 51001);
+    cr_expect(health_ok(segment, 1, 51001));
+}
+
+Test(health, recalled_in_vain_never_rests_shorter)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    uint64_t until_ms = 0;
+    fail(segment, HEALTH_REASON_RATE_LIMITED, 600000, 1000);
+    cr_assert(health_recall(segment, 1, 31000, &until_ms));
+    struct health_finding ill = finding(HEALTH_FOUND_ILL, until_ms);
+    health_recalled(segment, 2, 1, &ill, 32000);
+    struct health_view view = look(segment);
+    cr_expect(view.state == HEALTH_COOLING && view.until_ms == 601000, "the longer one stands");
+    cr_expect(view.reason == HEALTH_REASON_AUTH && view.last_status == 401 && view.streak == 2);
+    cr_expect_str_eq(view.excerpt, "no");
+    cr_expect(view.probe_misses == 1 && view.since_ms == 32000);
+
+    cr_assert(health_recall(segment, 1, 600000, &until_ms));
+    ill = finding(HEALTH_FOUND_ILL, until_ms);
+    ill.retry_after_ms = 700000;
+    health_recalled(segment, 2, 1, &ill, 600500);
+    view = look(segment);
+    cr_expect(view.until_ms == 1300500 && view.probe_misses == 2, "the provider says longer");
+
+    cr_assert(health_recall(segment, 1, 700000, &until_ms));
+    struct health_finding nothing = finding(HEALTH_FOUND_NOTHING, until_ms);
+    nothing.status = 404;
+    health_recalled(segment, 2, 1, &nothing, 700100);
+    view = look(segment);
+    cr_expect(view.state == HEALTH_COOLING && view.until_ms == 1300500 && view.streak == 3);
+    cr_expect(view.last_status == 401 && view.probe_status == 404 && view.probe_misses == 3);
+    /* Whoever ends the bench ends the count. */
+    health_reset(segment, 1, 700200);
+    cr_expect(look(segment).probe_misses == 0 && look(segment).probed_ms == 700100);
+}
+
+Test(health, recalled_by_one_who_dies_is_tried_by_a_request)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    uint64_t until_ms = 0;
+    bool is_probe;
+    fail(segment, HEALTH_REASON_RATE_LIMITED, 3600000, 1000);
+    cr_assert(health_recall(segment, 1, 31000, &until_ms));
+    cr_expect(!health_ok(segment, 1, 31000 + HEALTH_PROBE_MS - 1));
+    cr_expect(health_enter(segment, 1, 31000 + HEALTH_PROBE_MS, &is_probe) && is_probe);
+    /* The account was removed, and its index is another's: an old verdict is not its. */
+    health_assign(segment, 1, 78);
+    fail(segment, HEALTH_REASON_RATE_LIMITED, 3600000, 200000);
+    cr_assert(health_recall(segment, 1, 300000, &until_ms));
+    struct health_finding well = finding(HEALTH_FOUND_WELL, until_ms);
+    health_recalled(segment, 2, 1, &well, 300001);
+    cr_expect(!health_ok(segment, 1, 300001) && look(segment).probed_ms == 0);
+}
+
+Test(health, of_a_request_from_before_ends_a_recall)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    uint64_t until_ms = 0;
+    fail(segment, HEALTH_REASON_TIMEOUT, 600000, 1000);
+    fail(segment, HEALTH_REASON_TIMEOUT, 600000, 1000);
+    fail(segment, HEALTH_REASON_TIMEOUT, 600000, 1000);
+    cr_assert(health_recall(segment, 1, 31000, &until_ms));
+    health_success(segment, 1, 31500, 10);
+    cr_expect(health_ok(segment, 1, 31500), "it answers: that is proof as well");
+    struct health_finding ill = finding(HEALTH_FOUND_ILL, until_ms);
+    health_recalled(segment, 2, 1, &ill, 32000);
+    cr_expect(health_ok(segment, 1, 32000));
+}

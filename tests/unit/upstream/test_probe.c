@@ -212,3 +212,91 @@ Test(probe, stopped_is_silent)
     cr_expect_eq(f.ends, 0);
     finish(&f);
 }
+
+/* --- check-ups --- */
+
+static void
+check_up(struct fixture *f, bool wants_answer)
+{
+    begin(f, "chat,anthropic");
+    f->yard.conf.bench_ms_max = 3600000;
+    probe_checkup(&f->probe, f->yard.reach, &f->account, wants_answer, on_end);
+}
+
+#define LIST "GET /v1/models HTTP/1.1\r\n"
+#define CHAT "POST /v1/chat/completions HTTP/1.1\r\n"
+
+/* The list gets this status; is that the end? */
+static bool
+ends_with_the_list(struct fixture *f, bool wants_answer, const char *status)
+{
+    check_up(f, wants_answer);
+    serve(f, LIST, status, "{}");
+    int turns = NEAR_TURNS_MAX;
+    while (f->ends == 0 && !near_has_got(&f->yard.near, CHAT) && turns-- > 0) {
+        near_turn(&f->yard.near);
+    }
+    cr_assert(turns > 0, "%s: neither", status);
+    bool is_over = f->ends == 1;
+    finish(f);
+    return is_over;
+}
+
+Test(probe, checkup_spends_tokens_only_where_the_list_speaks_for_it)
+{
+    struct fixture f;
+    cr_expect(!ends_with_the_list(&f, false, "200 OK"));
+    cr_expect(!ends_with_the_list(&f, false, "404 Not Found"), "there is no list");
+    cr_expect(!ends_with_the_list(&f, false, "401 No"), "a key may be refused the list alone");
+    cr_expect(!ends_with_the_list(&f, false, "403 No"));
+    cr_expect(ends_with_the_list(&f, false, "429 Too Many"));
+    cr_expect(ends_with_the_list(&f, false, "402 Pay"));
+    cr_expect(ends_with_the_list(&f, false, "500 Oh"));
+    cr_expect(ends_with_the_list(&f, false, "503 Busy"));
+    cr_expect(ends_with_the_list(&f, false, "529 Overloaded"));
+    cr_expect(ends_with_the_list(&f, true, "200 OK"), "any answer will do");
+    cr_expect(ends_with_the_list(&f, true, "401 No"));
+}
+
+Test(probe, checkup_tells_what_decided)
+{
+    struct fixture f;
+    check_up(&f, false);
+    serve(&f, LIST, "429 Too Many\r\nRetry-After: 600", "{\"error\":{\"message\":\"slow down\"}}");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    const struct probe_result *result = probe_decided(&f.probe);
+    cr_expect(result->status == 429 && result->decision.blame == RETRY_BLAME_RATE);
+    cr_expect(!result->is_ok && result->retry_after_ms == 600000);
+    cr_expect_str_eq(result->why, "HTTP 429 slow down");
+    finish(&f);
+
+    check_up(&f, false);
+    serve(&f, LIST, "200 OK", "{\"data\":[]}");
+    serve(&f, CHAT, "401 No", "{}");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    result = probe_decided(&f.probe);
+    cr_expect(result->status == 401 && result->decision.blame == RETRY_BLAME_AUTH);
+    cr_expect(!probe_is_ok(&f.probe));
+    finish(&f);
+
+    check_up(&f, false);
+    serve(&f, LIST, "200 OK", "{\"data\":[]}");
+    serve(&f, CHAT, "200 OK", "{}");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(probe_decided(&f.probe)->is_ok && probe_is_ok(&f.probe));
+    cr_expect(!near_has_got(&f.yard.near, "/v1/messages"), "one dialect is enough");
+    finish(&f);
+}
+
+Test(probe, checkup_of_a_silent_place_is_short)
+{
+    struct fixture f;
+    begin(&f, "chat,anthropic");
+    close(f.yard.near.listen_fd);
+    probe_checkup(&f.probe, f.yard.reach, &f.account, false, on_end);
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    const struct probe_result *result = probe_decided(&f.probe);
+    cr_expect(result->status == 0 && result->decision.blame == RETRY_BLAME_NETWORK);
+    cr_expect(result->phase == EXCHANGE_CONNECT && strstr(result->why, "refused") != NULL);
+    finish(&f);
+}

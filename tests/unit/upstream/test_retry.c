@@ -98,3 +98,16 @@ Test(retry, names_every_blame_differently)
         }
     }
 }
+
+Test(retry, gives_a_reason_for_every_blame)
+{
+    cr_expect_eq(retry_reason(RETRY_BLAME_AUTH, 401, EXCHANGE_BODY), HEALTH_REASON_AUTH);
+    cr_expect_eq(retry_reason(RETRY_BLAME_AUTH, 403, EXCHANGE_BODY), HEALTH_REASON_FORBIDDEN);
+    cr_expect_eq(retry_reason(RETRY_BLAME_NETWORK, 0, EXCHANGE_RESOLVE), HEALTH_REASON_NAME);
+    cr_expect_eq(retry_reason(RETRY_BLAME_NETWORK, 0, EXCHANGE_CONNECT), HEALTH_REASON_CONNECT);
+    cr_expect_eq(retry_reason(RETRY_NO_BLAME, 200, EXCHANGE_BODY), HEALTH_REASON_NONE);
+    for (int blame = RETRY_BLAME_AUTH; blame <= RETRY_BLAME_SLOW; blame++) {
+        cr_expect_neq(retry_reason((enum retry_blame)blame, 500, EXCHANGE_BODY),
+                      HEALTH_REASON_NONE);
+    }
+}

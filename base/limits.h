@@ -121,6 +121,7 @@
 /* --- the parent's care for its children --- */
 #define HEARTBEAT_MS_MAX 30000u /* a child silent for so long hangs and is killed */
 #define CHILD_KILL_MS 2000u     /* between a firm signal and SIGKILL */
+#define DRAIN_TAIL_MS 1500u     /* beyond [master] grace: the last refusals leave and are read */
 #define CHILD_QUICK_MS 1000u    /* a life shorter than this counts as a failed start */
 #define CHILD_DELAY_MS_MIN 100u /* before the third start in a row; doubles up to ... */
 #define CHILD_DELAY_MS_MAX 10000u

@@ -103,6 +103,20 @@ server_drain(struct server *server)
     }
 }
 
+void
+server_refuse_input(struct server *server, const struct parser_error *error)
+{
+    for (struct list *at = server->active.next; at != &server->active; at = at->next) {
+        struct caller *caller = LIST_OWNER(at, struct caller, link);
+        bool is_coming = caller->state == CALLER_BODY ||
+                         (caller->state == CALLER_HEAD && caller->request.started_ms != 0);
+        if (is_coming && caller->bad.status == 0) {
+            caller->bad = *error;
+            conn_again(&caller->conn);
+        }
+    }
+}
+
 uint32_t
 server_conns(const struct server *server)
 {

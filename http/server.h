@@ -91,6 +91,10 @@ MUST_CHECK enum err server_listen(struct server *server, int listen_fd);
 /* No more accepts; idle connections are closed, busy ones after their answer ("Connection: close").
  */
 void server_drain(struct server *server);
+/* The end of a drain: every head and body that is still coming in is refused with this error
+ * through on_bad, before the next turn ends. A client gets the usual moment to read it
+ * (LINGER_MS_MAX). */
+void server_refuse_input(struct server *server, const struct parser_error *error);
 uint32_t server_conns(const struct server *server);
 uint32_t server_busy(const struct server *server); /* requests between on_head and server_end */
 

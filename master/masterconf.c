@@ -24,8 +24,9 @@ const struct setting masterconf_rows[] = {
       .standard = "30s",
       .unit = "",
       .is_reloadable = true,
-      .help = "How long streams under way may go on after a stop or a reload. What is left then "
-              "is cut off." },
+      .help =
+          "How long streams under way may go on after a stop or a reload. What is left then "
+          "ends with the code draining: an answer where none has begun, an event in a stream." },
     { .key = "log_level",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct masterconf, log_level),

@@ -194,7 +194,7 @@ begin_stop(struct supervise *supervise, const char *why)
               supervise->ground.config->master.grace_ms);
     notify_stopping();
     version_set_draining(&supervise->ground.segment, true);
-    retire_kind(supervise, true, supervise->ground.config->master.grace_ms);
+    retire_kind(supervise, true, supervise->ground.config->master.grace_ms + DRAIN_TAIL_MS);
 }
 
 /* --- reload --- */
@@ -207,8 +207,9 @@ retire_generation(struct supervise *supervise, uint32_t generation)
         if (child->pid == 0 || child->generation != generation) {
             continue;
         }
-        retire(child, child->post.kind == SLOT_WORKER ? supervise->ground.config->master.grace_ms
-                                                      : RECORDER_STOP_MS);
+        retire(child, child->post.kind == SLOT_WORKER
+                          ? supervise->ground.config->master.grace_ms + DRAIN_TAIL_MS
+                          : RECORDER_STOP_MS);
     }
 }
 

@@ -33,6 +33,7 @@ struct process {
     struct child child;
     struct loop_timer beat;
     struct loop_timer grace;
+    bool is_over; /* the grace is: what is left was refused */
 };
 
 static struct process *process; /* one a process */
@@ -79,13 +80,39 @@ drain(struct worker *worker)
     maybe_stop(worker);
 }
 
+/* Everybody who still waits for an answer is told: streams by the dialect's error event, those who
+ * have not sent all of their request by an answer to what came. */
+static void
+end_all(struct worker *worker)
+{
+    static const struct parser_error draining = { 503, "draining", "The gateway is stopping" };
+    for (uint32_t i = 0; i < worker->segment->leases; i++) {
+        if (worker->by_lease[i] != NULL) {
+            relay_refuse(worker->by_lease[i],
+                         &(struct reply){ .status = draining.status,
+                                          .code = draining.code,
+                                          .message = str_of(draining.message) });
+        }
+    }
+    server_refuse_input(worker->server, &draining);
+}
+
+_Static_assert(DRAIN_TAIL_MS > LINGER_MS_MAX + BEAT_MS, "a refusal can be read before the end");
+
+/* The first time, what is left is refused; the second time, nobody is waited for any more. */
 static void
 on_grace(struct loop_timer *timer)
 {
-    (void)timer;
-    log_event(LOG_WARN, "drain", "why=\"grace is over\" requests=%u",
-              process->worker.relays.taken_count);
-    loop_stop(process->worker.loop);
+    struct worker *worker = &process->worker;
+    if (process->is_over) {
+        loop_stop(worker->loop);
+        return;
+    }
+    process->is_over = true;
+    log_event(LOG_WARN, "drain", "why=\"grace is over\" requests=%u", worker->relays.taken_count);
+    end_all(worker);
+    /* The master's firm signal comes at DRAIN_TAIL_MS. */
+    loop_timer_set(worker->loop, timer, loop_now_ms(worker->loop) + DRAIN_TAIL_MS - BEAT_MS);
 }
 
 /* --- wakes and beats --- */
@@ -199,20 +226,6 @@ open_all(struct process *its)
     return err;
 }
 
-/* Streams that outlived their grace end with the dialect's error event. */
-static void
-end_all(struct worker *worker)
-{
-    for (uint32_t i = 0; i < worker->segment->leases; i++) {
-        if (worker->by_lease[i] != NULL) {
-            relay_refuse(worker->by_lease[i],
-                         &(struct reply){ .status = 503,
-                                          .code = "draining",
-                                          .message = STR("The gateway is stopping") });
-        }
-    }
-}
-
 int
 worker_main(const struct heritage *heritage)
 {
@@ -238,7 +251,7 @@ worker_main(const struct heritage *heritage)
     on_beat(&process->beat);
     loop_run(worker->loop);
 
-    end_all(worker);
+    end_all(worker); /* what began in the last moment */
     loop_turn(worker->loop, 0);
     catalog_close(worker->catalog);
     slot_leave(worker->segment, worker->slot);

@@ -1,9 +1,10 @@
 /*
  * 45_drain.c - [worker] on_client_gone = drain: a client that leaves does not cut the provider, so
- * that what the answer cost is still read.
+ * that what the answer cost is still read. And what a gateway that stops says to whom.
  */
 #include "tests/scenario/play.h"
 
+#include <signal.h>
 #include <string.h>
 
 #define STREAM(model)                                                            \
@@ -45,13 +46,54 @@ but_not_for_ever(void)
     PLAY_CHECK(play_fake_stat("aborted") == 1, "it was not cut");
 }
 
+/* Sends the rest while it waits, as a client does that does not look at what comes. */
+static void
+is_told(struct play_conn *c, const char *what)
+{
+    struct play_answer a = play_read(c, 6000);
+    PLAY_CHECK(a.status == 503 && a.whole && play_json_is(a.body, "error.code", "draining"),
+               "%s: %d whole %d %s", what, a.status, a.whole, a.body);
+    char *retry = play_field(&a, "retry-after");
+    PLAY_CHECK(retry != NULL, "%s: it is not told when to come back: %s", what, a.head);
+}
+
+static void
+who_still_sends_at_the_end_is_answered(void)
+{
+    static const char *const rests[] = {
+        "Content-Length: 100000\r\n\r\n{\"model\":",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"m",
+        "Content-Length: 100000\r\nExpect: 100-continue\r\n\r\n",
+        "X-Half",
+    };
+    enum { COUNT = sizeof(rests) / sizeof(rests[0]) };
+    struct play_conn *conns[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        conns[i] = play_open(play_world.port);
+        play_print(conns[i],
+                   "POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+                   "Authorization: Bearer %s\r\nContent-Type: application/json\r\n%s",
+                   play_world.key, rests[i]);
+    }
+    play_sleep(300);
+    kill(play_world.master, SIGTERM);
+    play_sleep(500);
+    play_print(conns[0], "%s", play_repeat('x', 1000)); /* still sending */
+    for (size_t i = 0; i < COUNT; i++) {
+        is_told(conns[i], rests[i]);
+    }
+    int status = play_stop_gateway(15000);
+    PLAY_CHECK(status == 0, "exit status %d", status);
+}
+
 static const struct play_test tests[] = {
     { "the_answer_is_read_to_its_end", the_answer_is_read_to_its_end, 0 },
     { "but_not_for_ever", but_not_for_ever, 0 },
+    { "who_still_sends_at_the_end_is_answered", who_still_sends_at_the_end_is_answered, 0 },
     { NULL, NULL, 0 },
 };
 
 static const char *const settings[] = { "worker.on_client_gone=drain", "worker.drain_time=2s",
-                                        NULL };
+                                        "master.grace=2s", NULL };
 
 PLAY_GROUP(group, "drain", tests, settings, NULL)

@@ -447,6 +447,46 @@ Test(caller, drains_a_connection_whose_answer_had_begun)
     rig_stop(&rig);
 }
 
+/* At the end of a drain everybody who still sends is told, also one who only asked to. */
+Test(caller, refuses_what_is_still_coming_in)
+{
+    static const char *const parts[] = {
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+        "POST / HTTP/1.1\r\nHos",
+    };
+    enum { COUNT = sizeof parts / sizeof parts[0] };
+    static const struct parser_error draining = { 503, "draining", "It stops." };
+    int fds[COUNT];
+    struct rig rig;
+    rig_init(&rig);
+    rig_start(&rig, 10);
+    for (size_t i = 0; i < COUNT; i++) {
+        fds[i] = rig_connect(&rig);
+        rig_send(&rig, fds[i], parts[i]);
+    }
+    int answered = rig_connect(&rig);
+    rig_send(&rig, answered, "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
+    cr_expect(rig_saw(&rig, "body "));
+    rig_pump(&rig, 20);
+    server_drain(rig.server);
+    server_refuse_input(rig.server, &draining);
+    for (size_t i = 0; i < COUNT; i++) {
+        const char *got = rig_read(&rig, fds[i], NULL);
+        HAS(got, "HTTP/1.1 503 ");
+        HAS(got, "connection: close\r\n");
+        HAS(got, "draining: It stops.");
+        (void)close(fds[i]);
+    }
+    rig_release(&rig, "held");
+    HAS(rig_read(&rig, answered, NULL), "HTTP/1.1 200 OK");
+    (void)close(answered);
+    rig_pump(&rig, 20);
+    cr_expect(server_conns(rig.server) == 0, "%u", server_conns(rig.server));
+    rig_stop(&rig);
+}
+
 Test(caller, serves_unix_sockets_and_knows_the_user)
 {
     struct rig rig;

@@ -196,6 +196,9 @@ mill_run(struct mill *mill)
     if (mill->pid == 0) {
         testseg_child();
         close(mill->life[1]);
+#ifdef FAULTS_ON
+        fault_set(mill->fault);
+#endif
         if (mill->log_fd >= 0) {
             dup2(mill->log_fd, STDERR_FILENO);
             log_init("worker0", LOG_INFO);
@@ -214,6 +217,13 @@ mill_stop(struct mill *mill)
     cr_expect_eq(slot_state(segment, mill->slot), SLOT_LEFT, "it held something when it left");
     cr_expect_eq(lease_count(segment, mill->slot), 0);
     cr_expect(gate_is_clean(segment, mill->slot));
+    mill_free(mill);
+}
+
+void
+mill_free(struct mill *mill)
+{
+    mill_hang_up(mill);
     free(mill->store);
     if (mill->log_fd >= 0) {
         close(mill->log_fd);

@@ -44,6 +44,7 @@ struct mill {
     int provider;    /* the connection that the worker uses; -1 = none */
     int life[2];
     int master[2];
+    const char *fault;         /* a plan for base/fault.h; NULL = none */
     int log_fd;                /* the worker's standard error; -1 = the test's */
     char log[MILL_TEXT_BYTES]; /* what it wrote so far */
     char *store;               /* the data file's bytes while it is broken */
@@ -66,6 +67,8 @@ void mill_change_key(struct mill *mill, const char *name, void (*change)(struct 
 void mill_run(struct mill *mill);
 /* Ends it by SIGTERM; fails unless it leaves in good order, holding nothing. */
 void mill_stop(struct mill *mill);
+/* For who awaits the worker's end otherwise: removes everything. */
+void mill_free(struct mill *mill);
 /* Awaits that the worker holds nothing: no lease, no place at a gate, no reserved token. */
 void mill_settled(struct mill *mill);
 /* Awaits a line of the log with this in it; mill->log holds all of it. */
@@ -93,6 +96,8 @@ int mill_connect(struct mill *mill);
 void mill_send(int fd, const char *text);
 /* POST with this key as bearer ("" = none) and a body. */
 void mill_post(int fd, const char *path, const char *key, const char *body);
+/* Leaves at once, for both directions (a reset). */
+void mill_reset(int fd);
 /* Reads until `mark` stands in the answer (NULL: until its end); mill->answer holds it. */
 const char *mill_read(struct mill *mill, int fd, const char *mark);
 /* One POST and its whole answer on a connection of its own. */
@@ -106,8 +111,14 @@ bool mill_is(const char *answer, int status, const char *code);
 /* Awaits the next request and reads it whole; mill->asked holds it. */
 void mill_take(struct mill *mill);
 void mill_say(struct mill *mill, const void *bytes, size_t count);
+/* The head of an event stream, and a piece of it. */
+void mill_begin_stream(struct mill *mill);
+void mill_chunk(struct mill *mill, const char *bytes, size_t count);
+void mill_end_stream(struct mill *mill);
 void mill_answer(struct mill *mill, const char *status, const char *type, const char *body);
 void mill_hang_up(struct mill *mill);
+/* Awaits that the worker closes the connection in use. */
+void mill_is_left(struct mill *mill);
 /* The connection in use is the caller's from here on: mill_take awaits another one. */
 int mill_put_aside(struct mill *mill);
 

@@ -61,6 +61,14 @@ mill_post(int fd, const char *path, const char *key, const char *body)
     mill_send(fd, body);
 }
 
+void
+mill_reset(int fd)
+{
+    struct linger at_once = { 1, 0 };
+    cr_assert(setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
+    close(fd);
+}
+
 const char *
 mill_read(struct mill *mill, int fd, const char *mark)
 {
@@ -178,6 +186,39 @@ void
 mill_say(struct mill *mill, const void *bytes, size_t count)
 {
     send_all(mill->provider, bytes, count);
+}
+
+void
+mill_begin_stream(struct mill *mill)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n";
+    mill_say(mill, head, sizeof head - 1);
+}
+
+void
+mill_chunk(struct mill *mill, const char *bytes, size_t count)
+{
+    char size[32];
+    mill_say(mill, size, (size_t)snprintf(size, sizeof size, "%zx\r\n", count));
+    mill_say(mill, bytes, count);
+    mill_say(mill, "\r\n", 2);
+}
+
+void
+mill_end_stream(struct mill *mill)
+{
+    mill_say(mill, "0\r\n\r\n", 5);
+}
+
+void
+mill_is_left(struct mill *mill)
+{
+    char byte;
+    struct pollfd fd = { mill->provider, POLLIN, 0 };
+    cr_assert(mill->provider >= 0 && poll(&fd, 1, MILL_WAIT_MS) == 1, "it is still in use");
+    cr_assert(recv(mill->provider, &byte, 1, MSG_DONTWAIT) <= 0, "more was asked for");
+    mill_hang_up(mill);
 }
 
 void

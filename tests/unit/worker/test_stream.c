@@ -48,33 +48,21 @@ unchunked(char *answer)
     }
 }
 
-static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-                           "Transfer-Encoding: chunked\r\n\r\n";
-
-/* One chunk of the provider's. */
-static void
-say_chunk(struct mill *mill, const char *bytes, size_t count)
-{
-    char text[2048];
-    int length = snprintf(text, sizeof text, "%zx\r\n%.*s\r\n", count, (int)count, bytes);
-    mill_say(mill, text, (size_t)length);
-}
-
 /* The whole stream in two pieces, cut at `cut`; what the client got. */
 static const char *
 stream_cut_at(struct mill *mill, int client, const char *body, const char *stream, size_t cut)
 {
     mill_post(client, CHAT, "k", body);
     mill_take(mill);
-    mill_say(mill, head, sizeof head - 1);
+    mill_begin_stream(mill);
     if (cut > 0) {
-        say_chunk(mill, stream, cut);
+        mill_chunk(mill, stream, cut);
         usleep(500);
     }
     if (cut < strlen(stream)) {
-        say_chunk(mill, stream + cut, strlen(stream) - cut);
+        mill_chunk(mill, stream + cut, strlen(stream) - cut);
     }
-    mill_say(mill, "0\r\n\r\n", 5);
+    mill_end_stream(mill);
     mill_read(mill, client, "\r\n0\r\n\r\n");
     return unchunked(mill->answer);
 }
@@ -133,8 +121,8 @@ Test(stream, ends_a_broken_stream_with_an_error_event)
     int client = mill_connect(mill);
     mill_post(client, CHAT, "k", STREAMED);
     mill_take(mill);
-    mill_say(mill, head, sizeof head - 1);
-    say_chunk(mill, DELTA "data: {\"cut", strlen(DELTA "data: {\"cut"));
+    mill_begin_stream(mill);
+    mill_chunk(mill, DELTA "data: {\"cut", strlen(DELTA "data: {\"cut"));
     mill_read(mill, client, "cut");
     mill_hang_up(mill);
     mill_read(mill, client, "\r\n0\r\n\r\n");
@@ -169,13 +157,13 @@ Test(stream, sends_comments_while_the_provider_is_silent)
     mill_take(mill);
     mill_read(mill, client, ": ping\n\n");
     cr_expect(strstr(mill->answer, "200 OK") != NULL);
-    mill_say(mill, head, sizeof head - 1);
-    say_chunk(mill, "data: {\"half", 12);
+    mill_begin_stream(mill);
+    mill_chunk(mill, "data: {\"half", 12);
     mill_read(mill, client, "half");
     usleep(200000);
     static const char rest[] = "\":1}\n\n" FINISH DONE;
-    say_chunk(mill, rest, sizeof rest - 1);
-    mill_say(mill, "0\r\n\r\n", 5);
+    mill_chunk(mill, rest, sizeof rest - 1);
+    mill_end_stream(mill);
     mill_read(mill, client, "\r\n0\r\n\r\n");
     cr_expect(strstr(mill->answer, ": ping") == NULL, "never inside of an event: %s", mill->answer);
     close(client);

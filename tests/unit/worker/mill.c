@@ -76,6 +76,7 @@ mill_make(void)
     mill->provider_fd = listen_somewhere();
     mill->provider = -1;
     mill->log_fd = -1;
+    mill->grace_ms = 1000;
     return mill;
 }
 
@@ -179,7 +180,7 @@ mill_run(struct mill *mill)
     mill->heritage = (struct heritage){ .segment = segment,
                                         .slot = mill->slot,
                                         .generation = 1,
-                                        .grace_ms = 1000,
+                                        .grace_ms = mill->grace_ms,
                                         .http = &mill->confs.http,
                                         .worker_conf = &mill->confs.worker,
                                         .upstream = &mill->confs.upstream,

@@ -44,6 +44,7 @@ struct mill {
     int provider;    /* the connection that the worker uses; -1 = none */
     int life[2];
     int master[2];
+    uint32_t grace_ms;
     const char *fault;         /* a plan for base/fault.h; NULL = none */
     int log_fd;                /* the worker's standard error; -1 = the test's */
     char log[MILL_TEXT_BYTES]; /* what it wrote so far */

@@ -111,6 +111,8 @@ $(B)/$(1)/libllhttp.a: $(addprefix $(B)/$(1)/llhttp/,$(LLHTTP_OBJS))
 	$$(Q)rm -f $$@; ar rcsD $$@ $$^
 endef
 $(foreach f,$(FLAVOURS),$(eval $(call flavour_rules,$(f))))
+# The assembler puts this file into the object: gcc does not list it among what it depends on.
+$(foreach f,$(FLAVOURS),$(B)/$(f)/store/shipped.o): store/prices.json
 
 # --- programs ---------------------------------------------------------------------------------
 

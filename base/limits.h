@@ -97,7 +97,10 @@
 #define SESSION_TEXT_BYTES 128u  /* a client's session id that is kept (longer ones are hashed) */
 #define RECORD_BYTES_MAX 65536u  /* a stored object as JSON: an account with every list full */
 #define STORE_READERS_MAX 256u   /* processes that read the store: every slot and some tools */
-#define CATALOG_KEYS_MAX 1024u   /* keys a worker remembers, 9 KB each; then it starts anew */
+#define PRICES_MAX 16384u        /* rows of prices; the field's file has about 3,000 models */
+#define PRICES_SHIPPED_MAX 512u  /* of them in the program itself */
+#define PRICE_FILE_BYTES_MAX (16u * 1024 * 1024) /* the field's file has about 2 MB */
+#define CATALOG_KEYS_MAX 1024u /* keys a worker remembers, 9 KB each; then it starts anew */
 
 /* --- shared segment --- */
 #define GATES_MAX 65536u

@@ -133,6 +133,7 @@ begin_view(struct catalog *catalog, uint64_t version, struct snapshot *snapshot)
         .account_count = snapshot->account_count,
         .groups = snapshot->groups,
         .group_count = snapshot->group_count,
+        .prices = snapshot->prices,
     };
     list_push_tail(&catalog->views, &view->link);
     struct view *old = catalog->current;
@@ -147,7 +148,8 @@ static enum err
 load_view(struct catalog *catalog, uint64_t version)
 {
     struct snapshot *snapshot = NULL;
-    enum err err = snapshot_load(catalog->kv, catalog->secret, &catalog->hooks, &snapshot);
+    struct pricelist *prices = catalog->current == NULL ? NULL : catalog->current->snapshot->prices;
+    enum err err = snapshot_load(catalog->kv, catalog->secret, &catalog->hooks, prices, &snapshot);
     if (err == ERR_OK) {
         err = begin_view(catalog, version, snapshot);
         snapshot_drop(snapshot);

@@ -22,6 +22,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "store/model.h"
+#include "store/pricelist.h"
 
 struct catalog; /* one a process */
 
@@ -50,6 +51,7 @@ struct catalog_view {
     uint32_t account_count;
     struct catalog_group *groups;
     uint32_t group_count;
+    const struct pricelist *prices; /* a request holds its view, so its price stays what it was */
 };
 
 /* dialects: how to turn account.dialects text into a mask (proto/dialect.h's function);

@@ -64,6 +64,7 @@ snapshot_drop(struct snapshot *snapshot)
     unmap_array(snapshot->groups, snapshot->group_room, sizeof(*snapshot->groups));
     free(snapshot->members);
     secret_area_free(&snapshot->area);
+    pricelist_drop(snapshot->prices);
     free(snapshot);
 }
 
@@ -335,7 +336,7 @@ finish(struct snapshot *snapshot, const struct secret *secret)
 
 enum err
 snapshot_load(struct kv *kv, const struct secret *secret, const struct catalog_hooks *hooks,
-              struct snapshot **out)
+              struct pricelist *prices, struct snapshot **out)
 {
     *out = NULL;
     struct kv_txn *txn = NULL;
@@ -348,6 +349,7 @@ snapshot_load(struct kv *kv, const struct secret *secret, const struct catalog_h
     enum err err = kv_begin(kv, &txn);
     if (err == ERR_OK) {
         err = read_records(snapshot, txn);
+        err = err != ERR_OK ? err : pricelist_load(txn, prices, &snapshot->prices);
         kv_end(txn);
     }
     if (err == ERR_OK) {

@@ -1,5 +1,5 @@
 /*
- * snapshot.h - all accounts and groups as one read transaction saw them, ready for use.
+ * snapshot.h - all accounts, groups and prices as one read transaction saw them, ready for use.
  *
  * Immutable once loaded, counted by its holders (catalog.c's views). Credentials are opened into an
  * area that is kept out of core dumps and wiped when the snapshot goes. A record that cannot be
@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "store/catalog.h"
 #include "store/kv.h"
+#include "store/pricelist.h"
 #include "store/secret.h"
 
 struct snapshot {
@@ -28,12 +29,15 @@ struct snapshot {
     uint32_t account_room;
     uint32_t group_room;
     struct secret_area area;
+    struct pricelist *prices;   /* held; shared with the snapshot before when they are the same */
     struct catalog_hooks hooks; /* extra_free is due when it goes */
 };
 
-/* Everything in one read transaction; one reference for the caller. ERR_IO: store or memory. */
-MUST_CHECK enum err snapshot_load(struct kv *kv, const struct secret *secret,
-                                  const struct catalog_hooks *hooks, struct snapshot **out);
+/* Everything in one read transaction; one reference for the caller. `prices` (may be NULL) are
+ * those of the snapshot before. ERR_IO: store or memory. */
+MUST_CHECK enum err
+snapshot_load(struct kv *kv, const struct secret *secret, const struct catalog_hooks *hooks,
+              struct pricelist *prices, struct snapshot **out);
 void snapshot_hold(struct snapshot *snapshot);
 void snapshot_drop(struct snapshot *snapshot);
 

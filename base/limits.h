@@ -60,7 +60,10 @@
 #define HUB_TOOLS_MAX 1024u  /* of a request; agents with many servers send some 200 */
 #define HUB_OPEN_MAX 128u    /* parts of an answer open at once; parallel calls stay below 30 */
 #define HUB_PARTS_MAX 10000u /* of one answer */
-#define HUB_CHOICES_MAX 128u /* n, candidateCount */
+#define HUB_ANNOTATIONS_MAX 1000u /* citations of one text; more are not repeated */
+#define HUB_STOP_BYTES_MAX 1024u  /* a stop sequence that the gateway watches for */
+#define TRANSLATE_STATE_BYTES_MAX (32u * 1024 * 1024) /* readers, filters, writers of an answer */
+#define HUB_CHOICES_MAX 128u                          /* n, candidateCount */
 #define HUB_ECHO_BYTES_MAX 16384u /* of a request, repeated in a responses answer */
 #define TRANSLATE_REQUEST_BYTES_MAX (256u * 1024 * 1024) /* tree and decoded texts of a request */
 #define TRANSLATE_ANSWER_BYTES_MAX \

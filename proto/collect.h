@@ -34,7 +34,7 @@ MUST_CHECK enum err collect_event(struct collect *collect, const struct hub_even
 /* What an open part has so far: its text, arguments or current reasoning segment. */
 struct str collect_text(const struct collect *collect, uint32_t part);
 
-/* The answer so far; parts that are open are not in it. */
+/* The answer so far; parts that are open have their place in it, and no text yet. */
 const struct hub_answer *collect_answer(const struct collect *collect);
 
 #endif

@@ -115,6 +115,8 @@ struct hub_media {
 
 enum hub_call_kind { HUB_FUNCTION, HUB_CUSTOM };
 
+struct hub_part;
+
 struct hub_call {
     struct str id;   /* as the client or provider gave it; empty only before turns_order() */
     struct str name; /* the client's own name, without its namespace */
@@ -126,9 +128,8 @@ struct hub_call {
      */
     struct str arguments;
     struct hub_signature signature; /* gemini: of this very call */
+    struct hub_part *answer;        /* requests: its result; set by turns_order() */
 };
-
-struct hub_part;
 
 struct hub_result {
     struct str call_id;
@@ -145,6 +146,7 @@ enum hub_visibility { HUB_FULL, HUB_SUMMARY, HUB_OMITTED };
 /* A reasoning part's texts: summary entries of responses, one thinking block of Anthropic. */
 struct hub_segment {
     struct hub_segment *next;
+    struct hub_segment *tail; /* as in hub_part */
     struct str text;
 };
 
@@ -181,6 +183,7 @@ enum hub_cache { HUB_CACHE_NONE, HUB_CACHE_5M, HUB_CACHE_1H, HUB_CACHE_24H };
 
 struct hub_part {
     struct hub_part *next;
+    struct hub_part *tail; /* in a list's first part: its last one; kept by hub_part_to() */
     enum hub_part_kind kind;
     enum hub_cache cache;               /* a cache mark behind this part */
     bool is_incomplete;                 /* answers: cut off (length) */
@@ -271,6 +274,7 @@ enum hub_choice_mode {
 
 struct hub_choice_name {
     struct hub_choice_name *next;
+    struct hub_choice_name *tail; /* as in hub_part */
     struct str name;
     struct str space;
 };
@@ -409,7 +413,7 @@ enum hub_event_kind {
     HUB_SEGMENT, /* the next segment of a REASONING part begins (not sent before the first) */
     HUB_SIGNATURE, /* of the open REASONING, CALL or TEXT part: whole, at most once, before CLOSE */
     HUB_ANNOTATION,  /* of an open TEXT part */
-    HUB_LOGPROBS,    /* of an open TEXT part: text is chat's array of tokens */
+    HUB_LOGPROBS,    /* of an open TEXT part: chat's token objects, joined by commas */
     HUB_MEDIA,       /* of an open IMAGE or AUDIO part: whole */
     HUB_SERVER_DONE, /* of an open SERVER_CALL: its input and output, as far as known */
     HUB_CLOSE,       /* is_incomplete: it was cut off */

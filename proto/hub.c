@@ -1,0 +1,245 @@
+/*
+ * hub.c - building the neutral form (see hub.h).
+ */
+#include "proto/hub.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/check.h"
+
+static void problem_fill(struct hub_problem *problem, const char *code, const char *message,
+                         const char *path, va_list args) __attribute__((format(printf, 4, 0)));
+
+static void
+problem_fill(struct hub_problem *problem, const char *code, const char *message, const char *path,
+             va_list args)
+{
+    if (problem->status != 0) {
+        return;
+    }
+    *problem = (struct hub_problem){ .status = 400, .code = code };
+    vsnprintf(problem->param, sizeof problem->param, path, args);
+    bool names_it = problem->param[0] != '\0';
+    snprintf(problem->message, sizeof problem->message, "%s%s%s", names_it ? problem->param : "",
+             names_it ? ": " : "", message);
+}
+
+enum err
+hub_refuse(struct hub_problem *problem, const char *message, const char *path, ...)
+{
+    va_list args;
+    va_start(args, path);
+    problem_fill(problem, "invalid_request", message, path, args);
+    va_end(args);
+    return ERR_BAD;
+}
+
+enum err
+hub_reject(struct hub_problem *problem, const char *message, const char *path, ...)
+{
+    va_list args;
+    va_start(args, path);
+    problem_fill(problem, "unsupported_parameter", message, path, args);
+    va_end(args);
+    return ERR_BAD;
+}
+
+void
+hub_drop(struct hub_losses *losses, struct str field)
+{
+    for (uint32_t i = 0; i < losses->count; i++) {
+        if (str_equal(losses->fields[i], field)) {
+            return;
+        }
+    }
+    if (losses->is_strict) {
+        enum err err =
+            hub_reject(losses->problem, "the upstream has no counterpart", "%.*s", STR_ARG(field));
+        CHECK(err == ERR_BAD);
+    }
+    if (losses->count == HUB_LOSSES_MAX) {
+        losses->uncounted++;
+        return;
+    }
+    losses->fields[losses->count++] = field;
+}
+
+struct hub_message *
+hub_message_add(struct hub_request *request, enum hub_role role, uint32_t index)
+{
+    struct hub_message *message = arena_alloc(request->arena, sizeof(*message));
+    if (message == NULL) {
+        return NULL;
+    }
+    message->role = role;
+    message->index = index;
+    if (request->last == NULL) {
+        request->messages = message;
+    } else {
+        request->last->next = message;
+    }
+    request->last = message;
+    request->message_count++;
+    return message;
+}
+
+struct hub_part *
+hub_part_to(struct arena *arena, struct hub_part **list, enum hub_part_kind kind)
+{
+    struct hub_part *part = arena_alloc(arena, sizeof(*part));
+    if (part == NULL) {
+        return NULL;
+    }
+    part->kind = kind;
+    part->tail = part;
+    if (*list == NULL) {
+        *list = part;
+        return part;
+    }
+    (*list)->tail->next = part;
+    (*list)->tail = part;
+    return part;
+}
+
+struct hub_part *
+hub_text_to(struct arena *arena, struct hub_part **list, struct str text)
+{
+    struct hub_part *part = hub_part_to(arena, list, HUB_TEXT);
+    if (part != NULL) {
+        part->text = text;
+    }
+    return part;
+}
+
+struct hub_tool *
+hub_tool_add(struct hub_request *request, enum hub_tool_kind kind)
+{
+    struct hub_tool *tool = arena_alloc(request->arena, sizeof(*tool));
+    if (tool == NULL || request->tool_count == HUB_TOOLS_MAX) {
+        return NULL;
+    }
+    tool->kind = kind;
+    if (request->last_tool == NULL) {
+        request->tools = tool;
+    } else {
+        request->last_tool->next = tool;
+    }
+    request->last_tool = tool;
+    request->tool_count++;
+    return tool;
+}
+
+bool
+hub_segment_to(struct arena *arena, struct hub_segment **list, struct str text)
+{
+    struct hub_segment *segment = arena_alloc(arena, sizeof(*segment));
+    if (segment == NULL) {
+        return false;
+    }
+    segment->text = text;
+    segment->tail = segment;
+    if (*list == NULL) {
+        *list = segment;
+        return true;
+    }
+    (*list)->tail->next = segment;
+    (*list)->tail = segment;
+    return true;
+}
+
+bool
+hub_choice_to(struct hub_request *request, struct str name, struct str space)
+{
+    struct hub_choice_name *entry = arena_alloc(request->arena, sizeof(*entry));
+    if (entry == NULL) {
+        return false;
+    }
+    entry->name = name;
+    entry->space = space;
+    entry->tail = entry;
+    struct hub_choice_name **list = &request->choice.names;
+    if (*list == NULL) {
+        *list = entry;
+        return true;
+    }
+    (*list)->tail->next = entry;
+    (*list)->tail = entry;
+    return true;
+}
+
+const struct hub_tool *
+hub_tool_find(const struct hub_request *request, struct str name, struct str space)
+{
+    for (const struct hub_tool *tool = request->tools; tool != NULL; tool = tool->next) {
+        if (str_equal(tool->name, name) && str_equal(tool->space, space)) {
+            return tool;
+        }
+    }
+    return NULL;
+}
+
+const char *
+hub_path(const struct hub_request *request, const struct hub_message *message,
+         char out[HUB_PATH_BYTES])
+{
+    static const char *const lists[] = { "messages", "input", "messages", "contents" };
+    _Static_assert(sizeof lists / sizeof lists[0] == DIALECT_COUNT, "a name a dialect");
+    snprintf(out, HUB_PATH_BYTES, "%s[%u]", lists[request->shape.dialect], message->index);
+    return out;
+}
+
+/* --- joined texts --- */
+
+static bool
+is_text(const struct hub_part *part)
+{
+    return part->kind == HUB_TEXT || part->kind == HUB_REFUSAL;
+}
+
+enum err
+hub_join_texts(struct arena *arena, const struct hub_part *parts, struct str between,
+               struct str *out)
+{
+    struct hub_segment *segments = NULL;
+    for (const struct hub_part *part = parts; part != NULL; part = part->next) {
+        if (!is_text(part)) {
+            continue;
+        }
+        if (!hub_segment_to(arena, &segments, part->text)) {
+            return ERR_FULL;
+        }
+    }
+    return hub_join_segments(arena, segments, between, out);
+}
+
+enum err
+hub_join_segments(struct arena *arena, const struct hub_segment *segments, struct str between,
+                  struct str *out)
+{
+    *out = segments == NULL ? str_make(NULL, 0) : segments->text;
+    if (segments == NULL || segments->next == NULL) {
+        return ERR_OK;
+    }
+    size_t bytes = 0;
+    for (const struct hub_segment *at = segments; at != NULL; at = at->next) {
+        bytes += at->text.len + between.len;
+    }
+    char *to = arena_alloc_raw(arena, bytes);
+    if (to == NULL) {
+        return ERR_FULL;
+    }
+    size_t len = 0;
+    for (const struct hub_segment *at = segments; at != NULL; at = at->next) {
+        if (at != segments) {
+            memcpy(to + len, between.data == NULL ? "" : between.data, between.len);
+            len += between.len;
+        }
+        if (at->text.len > 0) {
+            memcpy(to + len, at->text.data, at->text.len);
+            len += at->text.len;
+        }
+    }
+    *out = str_make(to, len);
+    return ERR_OK;
+}

@@ -86,29 +86,13 @@ find_model(struct relay *relay)
     return true;
 }
 
-static bool
-query_asks_sse(struct str query)
-{
-    while (query.len > 0) {
-        struct str value = str_cut(&query, '&');
-        struct str name = str_cut(&value, '=');
-        if ((str_equal(name, STR("alt")) || str_equal(name, STR("$alt")) ||
-             str_equal(name, STR("%24alt"))) &&
-            str_equal(value, STR("sse"))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void
 find_streaming(struct relay *relay)
 {
     uint32_t flags = relay->row->flags;
     bool always = (flags & ENDPOINT_STREAM_ALWAYS) != 0;
     relay->wants_stream = always || ((flags & ENDPOINT_STREAM) != 0 && relay->peek->stream);
-    relay->wants_sse =
-        relay->wants_stream && (!always || query_asks_sse(relay->request->head.query));
+    relay->wants_sse = relay->wants_stream && !relay->wants_array;
     relay->stream.input_tokens = relay->peek->input_tokens;
 }
 

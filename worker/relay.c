@@ -71,13 +71,11 @@ relay_set_state(struct relay *relay, enum relay_state state)
 struct reply_to
 relay_reply_to(struct relay *relay)
 {
-    bool is_array = relay->row != NULL && relay->row->endpoint == ENDPOINT_GEMINI_STREAM &&
-                    relay->state > RELAY_BODY && !relay->wants_sse;
     return (struct reply_to){ .request = relay->request,
                               .dialect = relay->hit.dialect,
                               .request_id = relay->id,
                               .limits = minute_fields(relay),
-                              .is_array = is_array };
+                              .is_array = relay->wants_array };
 }
 
 void
@@ -301,6 +299,28 @@ has_query_key(struct str query)
     return false;
 }
 
+static bool
+query_asks_sse(struct str query)
+{
+    while (query.len > 0) {
+        struct str value = str_cut(&query, '&');
+        struct str name = str_cut(&value, '=');
+        if ((str_equal(name, STR("alt")) || str_equal(name, STR("$alt")) ||
+             str_equal(name, STR("%24alt"))) &&
+            str_equal(value, STR("sse"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Google answers a stream that is not asked for as events with one JSON array, whatever happens. */
+static bool
+wants_array(const struct server_request *request, const struct endpoint_hit *hit)
+{
+    return hit->endpoint == ENDPOINT_GEMINI_STREAM && !query_asks_sse(request->head.query);
+}
+
 /* Model lists are asked for under one path by three kinds of clients. */
 static void
 find_shape(struct relay *relay)
@@ -341,12 +361,15 @@ static void
 refuse_without_relay(struct server_request *request, const struct reply *reply)
 {
     struct endpoint_hit hit = { .dialect = DIALECT_CHAT };
-    if (request->head.path.len > 0) {
-        (void)endpoint_match(request->head.method, request->head.path, &hit);
-    }
+    bool is_array =
+        request->head.path.len > 0 &&
+        endpoint_match(request->head.method, request->head.path, &hit) == ENDPOINT_FOUND &&
+        wants_array(request, &hit);
     char id[REQUEST_ID_BYTES];
     make_id(id);
-    struct reply_to to = { .request = request, .dialect = hit.dialect, .request_id = id };
+    struct reply_to to = {
+        .request = request, .dialect = hit.dialect, .request_id = id, .is_array = is_array
+    };
     reply_error(&to, reply);
 }
 
@@ -369,6 +392,7 @@ relay_on_head(struct server_request *request)
     enum endpoint_result result =
         endpoint_match(request->head.method, request->head.path, &relay->hit);
     relay->row = endpoint_row(result == ENDPOINT_NOT_FOUND ? ENDPOINT_ROOT : relay->hit.endpoint);
+    relay->wants_array = result == ENDPOINT_FOUND && wants_array(request, &relay->hit);
     stream_init(relay);
     if (result != ENDPOINT_FOUND) {
         refuse_route(relay, result);
@@ -453,9 +477,10 @@ relay_on_bad(struct server_request *request, const struct parser_error *error)
         return;
     }
     if (request->head.path.len > 0) {
-        enum endpoint_result result =
-            endpoint_match(request->head.method, request->head.path, &relay->hit);
-        (void)result; /* only the dialect is of interest */
+        /* Only how an error looks is of interest. */
+        relay->wants_array = endpoint_match(request->head.method, request->head.path,
+                                            &relay->hit) == ENDPOINT_FOUND &&
+                             wants_array(request, &relay->hit);
     }
     relay->row = endpoint_row(ENDPOINT_ROOT);
     stream_init(relay);

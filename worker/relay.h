@@ -77,8 +77,9 @@ struct relay {
     struct endpoint_hit hit;
     const struct endpoint_row *row;
     struct str model;  /* asked; in the request's arena until the answer begins */
+    bool wants_array;  /* Gemini's stream without alt=sse: one JSON array, refusals as well */
     bool wants_stream; /* the client asked for a stream */
-    bool wants_sse;    /* ... in SSE framing (false: Gemini's array) */
+    bool wants_sse;    /* ... in SSE framing (not as Gemini's array) */
     bool added_usage;  /* include_usage was ours: hide the chunk */
 
     /* who */

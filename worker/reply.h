@@ -33,7 +33,7 @@ struct reply_to {
     enum dialect dialect;
     const char *request_id; /* "req_..." */
     struct str limits;      /* fields about the minute's limits; may be empty */
-    bool is_array;          /* Gemini stream without alt=sse: errors are an array of one */
+    bool is_array;          /* Gemini stream without alt=sse: every error is an array of one */
 };
 
 /* Answers and ends the request. */

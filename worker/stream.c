@@ -543,8 +543,7 @@ stream_break(struct relay *relay, uint16_t status, const char *code, struct str 
     CHECK(stream->is_begun || relay->request == NULL);
     close_usage(relay, false);
     if (relay->request != NULL) {
-        bool is_array = relay->row->endpoint == ENDPOINT_GEMINI_STREAM && !relay->wants_sse;
-        bool has_event = (stream->is_sse || is_array) && !relay->is_client_gone;
+        bool has_event = (stream->is_sse || relay->wants_array) && !relay->is_client_gone;
         struct error_info info = {
             .status = status, .code = code, .message = message, .request_id = relay->id
         };

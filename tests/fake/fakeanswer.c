@@ -159,7 +159,9 @@ fakeanswer_error(struct fakeconn *c, enum fakedialect dialect, uint64_t status, 
                  const char *message)
 {
     struct fakebuf body = { 0 };
+    fakebuf_add(&body, c->array ? "[" : "");
     fakereply_error(dialect, status, code, message, &body);
+    fakebuf_add(&body, c->array ? "]" : "");
     bool alive = fakeanswer_body(c, status, "application/json", &body);
     fakebuf_free(&body);
     return alive;

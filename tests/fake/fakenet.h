@@ -42,6 +42,7 @@ struct fakeconn {
     bool continued;     /* 100 Continue was sent */
     bool framed;        /* this answer's body is chunked */
     bool http10;        /* the request was HTTP/1.0 */
+    bool array;         /* Gemini's stream without alt=sse: an error is an array of one */
     uint32_t drip;      /* bytes a send may take, 0 = all */
     int64_t idle_close; /* close so many ms after the answer, or unset */
     struct fakereply *reply;

@@ -168,6 +168,7 @@ fakeserve_request(struct fakeconn *c, const struct fakehead *head, struct fakesp
     struct fakeplan plan;
     bool refused;
     fakeask_route(&ask, head);
+    c->array = ask.array;
     fakenet_wake_at(c, FAKENET_NEVER);
     if (ask.op == FAKEOP_CONTROL) {
         return control(c, head);

@@ -86,6 +86,48 @@ keys_missing_and_wrong(void)
     PLAY_CHECK(play_fake_stat("requests") == 0, "something was forwarded");
 }
 
+/* Without alt=sse Google's stream is one JSON array, and so is every refusal of it, early or late;
+ * with it, as all its SDKs ask, an error is the plain object. */
+static void
+gemini_errors_have_the_form_of_what_was_asked(void)
+{
+    static const struct {
+        const char *model;
+        const char *key; /* NULL: the good one */
+        const char *body;
+        int status;
+    } rows[] = {
+        { "fake-n3", "sk-wrong", "{}", 401 }, /* by the head */
+        { "fake-n3", NULL, "not json", 400 }, /* by the body */
+        { "no-such", NULL, "{}", 404 },       /* by the choice of an account */
+        { "fake-status400", NULL, "{\"contents\":[{\"parts\":[{\"text\":\"a\"}]}]}", 400 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int is_sse = 0; is_sse < 2; is_sse++) {
+            char *fields = play_text("Content-Type: application/json\r\nx-goog-api-key: %s\r\n",
+                                     rows[i].key == NULL ? play_world.key : rows[i].key);
+            char *target = play_text("/v1beta/models/%s:streamGenerateContent%s", rows[i].model,
+                                     is_sse ? "?alt=sse" : "");
+            struct play_answer a = play_request(play_world.port, "POST", target, fields,
+                                                rows[i].body, strlen(rows[i].body));
+            const char *path = is_sse ? "error.code" : "0.error.code";
+            PLAY_CHECK(a.body != NULL && a.body[0] == (is_sse ? '{' : '[') &&
+                           play_json_number(a.body, path) == (uint64_t)a.status,
+                       "row %zu sse %d: %d %s", i, is_sse, a.status, a.body);
+            PLAY_CHECK(a.status == rows[i].status || rows[i].status == 404, "row %zu: %d", i,
+                       a.status);
+        }
+    }
+    char *late = play_text("POST /v1beta/models/m:streamGenerateContent HTTP/1.1\r\nHost: x\r\n"
+                           "x-goog-api-key: %s\r\nContent-Length: 99999999999\r\n\r\n",
+                           play_world.key);
+    struct play_conn *c = play_open(play_world.port);
+    play_write(c, late, strlen(late));
+    struct play_answer a = play_read(c, 3000);
+    PLAY_CHECK(a.status == 413 && play_json_number(a.body, "0.error.code") == 413, "%d %s",
+               a.status, a.body);
+}
+
 static void
 unknown_key_never_sends_a_body(void)
 {
@@ -484,6 +526,8 @@ queue_that_is_full(void)
 
 static const struct play_test tests[] = {
     { "keys_missing_and_wrong", keys_missing_and_wrong, 0 },
+    { "gemini_errors_have_the_form_of_what_was_asked",
+      gemini_errors_have_the_form_of_what_was_asked, 0 },
     { "unknown_key_never_sends_a_body", unknown_key_never_sends_a_body, 0 },
     { "rules_of_a_key", rules_of_a_key, 0 },
     { "keys_end", keys_end, 0 },

@@ -28,8 +28,8 @@ Test(reply, speaks_the_clients_dialect)
         { "/v1/messages", "{\"type\":\"error\",\"error\":{\"type\":", "\r\nrequest-id: req_" },
         { "/v1beta/models/m:generateContent", "{\"error\":{\"code\":401,", NULL },
         { "/v1beta/models/m:streamGenerateContent?alt=sse", "{\"error\":{\"code\":401,", NULL },
-        /* A refusal at the head: how the client wants its stream is not looked at yet. */
-        { "/v1beta/models/m:streamGenerateContent", "{\"error\":{\"code\":401,", NULL },
+        { "/v1beta/models/m:streamGenerateContent", "[{\"error\":{\"code\":401,", NULL },
+        { "/v1beta/models/m:streamGenerateContent?alt=json", "[{\"error\":{\"code\":401,", NULL },
     };
     struct mill *mill = mill_make();
     mill->confs.worker.auth_failures = 0;

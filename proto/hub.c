@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/check.h"
 
@@ -42,6 +43,10 @@ hub_reject(struct hub_problem *problem, const char *message, const char *path, .
     va_start(args, path);
     problem_fill(problem, "unsupported_parameter", message, path, args);
     va_end(args);
+    bool is_fresh = strcmp(problem->code, "unsupported_parameter") == 0;
+    if (is_fresh && strchr(problem->param, '[') != NULL) {
+        problem->code = "unsupported_value"; /* one element among others, not the member as such */
+    }
     return ERR_BAD;
 }
 
@@ -186,6 +191,19 @@ hub_path(const struct hub_request *request, const struct hub_message *message,
     static const char *const lists[] = { "messages", "input", "messages", "contents" };
     _Static_assert(sizeof lists / sizeof lists[0] == DIALECT_COUNT, "a name a dialect");
     snprintf(out, HUB_PATH_BYTES, "%s[%u]", lists[request->shape.dialect], message->index);
+    return out;
+}
+
+const char *
+hub_part_path(const struct hub_request *request, const struct hub_message *message,
+              const struct hub_part *part, char out[HUB_PATH_BYTES])
+{
+    char where[HUB_PATH_BYTES];
+    const char *list = request->shape.dialect == DIALECT_GEMINI ? "parts" : "content";
+    /* Both numbers are 32-bit and the words are short. */
+    int len = snprintf(out, HUB_PATH_BYTES, "%.20s.%s[%u]", hub_path(request, message, where), list,
+                       part->index);
+    CHECK(len > 0 && len < (int)HUB_PATH_BYTES);
     return out;
 }
 

@@ -186,6 +186,7 @@ struct hub_part {
     struct hub_part *tail; /* in a list's first part: its last one; kept by hub_part_to() */
     enum hub_part_kind kind;
     enum hub_cache cache;               /* a cache mark behind this part */
+    uint32_t index;                     /* requests: its place in the client's content array */
     bool is_incomplete;                 /* answers: cut off (length) */
     struct str item_id;                 /* the provider's id of the item; may be empty */
     struct str title;                   /* SEARCH_RESULT */
@@ -397,6 +398,9 @@ hub_tool_find(const struct hub_request *request, struct str name, struct str spa
 #define HUB_PATH_BYTES 48u
 const char *hub_path(const struct hub_request *request, const struct hub_message *message,
                      char out[HUB_PATH_BYTES]);
+/* The same of a part: "messages[3].content[1]", "contents[3].parts[1]". */
+const char *hub_part_path(const struct hub_request *request, const struct hub_message *message,
+                          const struct hub_part *part, char out[HUB_PATH_BYTES]);
 /* The texts of a list of parts, joined; ERR_FULL: the arena. One text is returned as it is. */
 MUST_CHECK enum err hub_join_texts(struct arena *arena, const struct hub_part *parts,
                                    struct str between, struct str *out);

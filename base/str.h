@@ -55,39 +55,69 @@ str_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char)(c + ('a' - 'A')) : c;
 }
 
-/*
- * ASCII only, as HTTP wants it. Eight bytes at a time: two texts that are equal but for case differ
- * at most in bit 0x20 of their letters, so any other difference ends the comparison, and only the
- * bytes that do differ in that bit are looked at.
- */
+/* Eight bytes at once: equal but for case differ at most in bit 0x20 of letters, so any other
+ * difference decides, and only the bytes that do differ in that bit are looked at. */
 static inline bool
-str_equal_nocase(struct str a, struct str b)
+str_equal_nocase_word(uint64_t left, uint64_t right)
 {
-    if (a.len != b.len) {
+    uint64_t differ = left ^ right;
+    if ((differ & ~0x2020202020202020ull) != 0) {
         return false;
     }
-    size_t i = 0;
-    for (; i + 8 <= a.len; i += 8) {
-        uint64_t left, right;
-        memcpy(&left, a.data + i, 8);
-        memcpy(&right, b.data + i, 8);
-        uint64_t differ = left ^ right;
-        if ((differ & ~0x2020202020202020ull) != 0) {
-            return false;
-        }
-        for (; differ != 0; differ &= differ - 1) {
-            unsigned letter = ((unsigned)(left >> (__builtin_ctzll(differ) & ~7)) & 0xffu) | 0x20u;
-            if (letter < 'a' || letter > 'z') {
-                return false;
-            }
-        }
-    }
-    for (; i < a.len; i++) {
-        if (str_lower(a.data[i]) != str_lower(b.data[i])) {
+    for (; differ != 0; differ &= differ - 1) {
+        unsigned letter = ((unsigned)(left >> (__builtin_ctzll(differ) & ~7)) & 0xffu) | 0x20u;
+        if (letter < 'a' || letter > 'z') {
             return false;
         }
     }
     return true;
+}
+
+/* The first four and the last four of four to seven bytes. */
+static inline uint64_t
+str_ends_word(struct str s)
+{
+    uint32_t first, last;
+    memcpy(&first, s.data, 4);
+    memcpy(&last, s.data + s.len - 4, 4);
+    return (uint64_t)last << 32 | first;
+}
+
+/* Of two texts of one length. */
+static inline bool
+str_equal_nocase_all(struct str a, struct str b)
+{
+    uint64_t left, right;
+    if (a.len < 4) {
+        size_t i = 0;
+        while (i < a.len && str_lower(a.data[i]) == str_lower(b.data[i])) {
+            i++;
+        }
+        return i == a.len;
+    }
+    if (a.len < 8) {
+        return str_equal_nocase_word(str_ends_word(a), str_ends_word(b));
+    }
+    for (size_t i = 0; i + 8 < a.len; i += 8) {
+        memcpy(&left, a.data + i, 8);
+        memcpy(&right, b.data + i, 8);
+        if (!str_equal_nocase_word(left, right)) {
+            return false;
+        }
+    }
+    memcpy(&left, a.data + a.len - 8, 8);
+    memcpy(&right, b.data + b.len - 8, 8);
+    return str_equal_nocase_word(left, right);
+}
+
+/* ASCII only, as HTTP wants it. Length and first letter nearly always tell. */
+static inline __attribute__((always_inline)) bool
+str_equal_nocase(struct str a, struct str b)
+{
+    if (a.len != b.len || a.len == 0 || ((a.data[0] ^ b.data[0]) & ~0x20) != 0) {
+        return a.len == b.len && a.len == 0;
+    }
+    return str_equal_nocase_all(a, b);
 }
 
 static inline bool

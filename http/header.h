@@ -23,7 +23,16 @@ struct header {
 struct header_list {
     uint32_t count;
     struct header *items; /* in order of arrival, duplicates included */
+    uint64_t names;       /* header_name_bit of every item and maybe more; 0 = not known */
 };
+
+/* Most names that are asked for are in no head: length and first letter tell that at once. */
+static inline uint64_t
+header_name_bit(struct str name)
+{
+    unsigned letter = name.len == 0 ? 0 : (unsigned char)name.data[0] | 0x20u;
+    return 1ull << ((letter + name.len * 5) & 63);
+}
 
 /* The first field of this name; empty with NULL data when there is none. */
 struct str header_find(const struct header_list *list, struct str name);

@@ -2,17 +2,16 @@
  * parser.c - see parser.h.
  *
  * Three passes over a head, each cheap: parser_head_end looks at line ends and control bytes while
- * the bytes come in (a block at a time), llhttp parses the whole head, and one walk over the fields
- * decides framing. llhttp 8.1 joins folded lines, takes LF behind CRLF as the end of a head, empty
- * names, versions other than 1.0 and 1.1 and any list that ends in "chunked"; the first and the
- * last pass are there to refuse all that, also with versions that no longer do it.
+ * the bytes come in (a block at a time), one walk finds the fields, and one walk over the fields
+ * decides framing. Who judges the fields: llhttp, but for heads in which every line is plain
+ * (scan_fields, and ask_llhttp below). Those are nearly all; with the checks on, llhttp judges them
+ * too and must say the same. llhttp 8.1 joins folded lines, takes LF behind CRLF as the end of a
+ * head, empty names, versions other than 1.0 and 1.1 and any list that ends in "chunked"; the first
+ * and the last pass are there to refuse all that, also with versions that no longer do it.
  */
 #include "http/parser.h"
 
 #include <llhttp.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -55,9 +54,10 @@ parser_answer_end(struct str bytes, size_t *scanned, size_t *out_bytes, struct p
 
 /* What the callbacks fill while one head is parsed. */
 struct parse {
-    struct header *items;
+    struct header *items; /* HEAD_FIELDS_MAX of them */
     uint32_t count;
-    uint32_t count_max;
+    uint16_t status; /* of an answer */
+    bool is_full;    /* there are more */
     bool is_whole;
 };
 
@@ -65,7 +65,8 @@ static int
 on_field(llhttp_t *llhttp, const char *at, size_t bytes)
 {
     struct parse *parse = llhttp->data;
-    if (parse->count >= parse->count_max || bytes == 0) {
+    parse->is_full = parse->count == HEAD_FIELDS_MAX;
+    if (parse->is_full || bytes == 0) {
         return -1;
     }
     parse->items[parse->count] = (struct header){ .name = { at, bytes } };
@@ -125,56 +126,19 @@ refuse_llhttp(llhttp_errno_t code, bool has_length, struct parser_error *error)
     return refuse_400(error, "The head is malformed.");
 }
 
-/* At most the lines of this head, so that a short head takes a short array. */
-static uint32_t
-count_lines(struct str head)
-{
-    uint32_t lines = 0;
-    size_t at = 0;
-#ifdef __SSE2__
-    /* A comparison gives -1 for each LF: sixteen counters a byte wide, added up every 255 steps. */
-    while (head.len - at >= 16) {
-        __m128i counters = _mm_setzero_si128();
-        size_t steps = (head.len - at) / 16;
-        for (steps = steps < 255 ? steps : 255; steps > 0; steps--, at += 16) {
-            __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(head.data + at));
-            counters = _mm_sub_epi8(counters, _mm_cmpeq_epi8(x, _mm_set1_epi8('\n')));
-        }
-        __m128i sums = _mm_sad_epu8(counters, _mm_setzero_si128());
-        lines += (uint32_t)_mm_cvtsi128_si32(sums);
-        lines += (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(sums, 8));
-    }
-#endif
-    for (; at < head.len; at++) {
-        lines += head.data[at] == '\n' ? 1 : 0;
-    }
-    bool is_open = head.len == 0 || head.data[head.len - 1] != '\n';
-    return lines + (is_open ? 1 : 0);
-}
-
 static enum err
-run_llhttp(llhttp_type_t type, struct str head, struct arena *arena, struct parser_head *out,
-           struct parser_error *error)
+ask_llhttp(llhttp_type_t type, struct str head, struct parse *parse, struct parser_error *error)
 {
-    uint32_t lines = count_lines(head);
-    if (lines > HEAD_FIELDS_MAX + 2) {
-        return refuse(error, 431, "header_too_large", "There are too many header fields.");
-    }
-    struct parse parse = { .count_max = lines };
-    parse.items = arena_alloc_raw(arena, lines * sizeof(struct header));
-    if (parse.items == NULL) {
-        return refuse(error, 503, "overloaded", "There is no memory for this head.");
-    }
     llhttp_t llhttp;
     llhttp_init(&llhttp, type, &settings);
-    llhttp.data = &parse;
+    llhttp.data = parse;
     llhttp_errno_t code = llhttp_execute(&llhttp, head.data, head.len);
-    if (!parse.is_whole) {
-        return refuse_llhttp(code, (llhttp.flags & F_CONTENT_LENGTH) != 0, error);
+    parse->status = llhttp.status_code;
+    if (parse->is_full) {
+        return refuse(error, 431, "header_too_large", "There are too many header fields.");
     }
-    out->status = llhttp.status_code;
-    out->headers = (struct header_list){ .count = parse.count, .items = parse.items };
-    return ERR_OK;
+    return parse->is_whole ? ERR_OK
+                           : refuse_llhttp(code, (llhttp.flags & F_CONTENT_LENGTH) != 0, error);
 }
 
 /* --- what the fields mean --- */
@@ -247,24 +211,40 @@ name_is_kept(struct str name)
            str_equal_nocase(name, STR("conversation_id"));
 }
 
-/* `may_drop`: a request of which some name may have to go. */
-static struct meaning
-read_fields(struct header_list *list, bool may_drop)
+static void
+drop_names(struct header_list *list)
 {
-    struct meaning meaning = { 0 };
     uint32_t kept = 0;
     for (uint32_t i = 0; i < list->count; i++) {
-        if (may_drop && !name_is_kept(list->items[i].name)) {
-            continue;
+        if (name_is_kept(list->items[i].name)) {
+            list->items[kept++] = list->items[i];
         }
-        note_field(&list->items[i], &meaning);
-        if (kept != i) {
-            list->items[kept] = list->items[i];
-        }
-        kept++;
     }
     list->count = kept;
+}
+
+static struct meaning
+read_fields(struct header_list *list)
+{
+    struct meaning meaning = { 0 };
+    list->names = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        note_field(&list->items[i], &meaning);
+        list->names |= header_name_bit(list->items[i].name);
+    }
     return meaning;
+}
+
+/* Framing that nobody could object to: at most one field, a length of digits or "chunked". */
+static bool
+framing_is_plain(const struct meaning *meaning)
+{
+    uint64_t length;
+    if (meaning->lengths + meaning->codings > 1) {
+        return false;
+    }
+    return (meaning->lengths == 0 || num_u64(meaning->length, &length) == ERR_OK) &&
+           (meaning->codings == 0 || str_equal_nocase(meaning->coding, STR("chunked")));
 }
 
 /* Both sides: never two lengths, never a coding that is not exactly chunked. */
@@ -289,6 +269,84 @@ read_framing(const struct meaning *meaning, struct parser_head *out, struct pars
                    ? ERR_OK
                    : refuse_400(error, "Content-Length is not one number.");
     }
+    return ERR_OK;
+}
+
+/* --- the fields of a head --- */
+
+/* What is known of a head when its fields are looked at. */
+struct lines {
+    llhttp_type_t type;
+    struct str head;
+    size_t first_bytes;  /* its first line with the CRLF */
+    bool first_is_plain; /* llhttp would not object to it */
+    uint16_t status;     /* of an answer */
+};
+
+#ifdef DCHECK_ON
+/* Dear, so only here: whatever is plain, llhttp takes, and understands as we do. */
+static void
+check_plain(const struct lines *lines, const struct header_list *list)
+{
+    static struct header items[HEAD_FIELDS_MAX];
+    struct parse parse = { .items = items };
+    struct parser_error error;
+    CHECK(ask_llhttp(lines->type, lines->head, &parse, &error) == ERR_OK);
+    CHECK(parse.count == list->count && parse.status == lines->status);
+    for (uint32_t i = 0; i < parse.count; i++) {
+        CHECK(str_equal(items[i].name, list->items[i].name));
+        CHECK(str_equal(items[i].value, list->items[i].value));
+    }
+}
+#endif
+
+static bool
+fields_are_plain(const struct lines *lines, struct header_list *list, struct meaning *out)
+{
+    if (!lines->first_is_plain || !scan_fields(str_skip(lines->head, lines->first_bytes),
+                                               list->items, HEAD_FIELDS_MAX, &list->count)) {
+        return false;
+    }
+    *out = read_fields(list);
+    if (!framing_is_plain(out)) {
+        return false;
+    }
+#ifdef DCHECK_ON
+    check_plain(lines, list);
+#endif
+    return true;
+}
+
+/* The list lasts until the next head is read. */
+static enum err
+read_lines(struct lines *lines, struct header_list *list, struct meaning *out,
+           struct parser_error *error)
+{
+    static struct header items[HEAD_FIELDS_MAX];
+    *list = (struct header_list){ .items = items };
+    if (fields_are_plain(lines, list, out)) {
+        return ERR_OK;
+    }
+    struct parse parse = { .items = items };
+    enum err err = ask_llhttp(lines->type, lines->head, &parse, error);
+    list->count = parse.count;
+    lines->status = parse.status;
+    *out = err == ERR_OK ? read_fields(list) : (struct meaning){ 0 };
+    return err;
+}
+
+static enum err
+keep_fields(const struct header_list *list, struct arena *arena, struct parser_head *out,
+            struct parser_error *error)
+{
+    size_t bytes = list->count * sizeof(struct header);
+    struct header *items = arena_alloc_raw(arena, bytes);
+    if (items == NULL) {
+        return refuse(error, 503, "overloaded", "There is no memory for this head.");
+    }
+    memcpy(items, list->items, bytes);
+    out->headers = *list;
+    out->headers.items = items;
     return ERR_OK;
 }
 
@@ -360,18 +418,31 @@ read_target(struct parser_head *out, struct parser_error *error)
 
 /* Exactly "METHOD target HTTP/1.x": llhttp takes more blanks and other protocols' names. */
 static enum err
-read_request_line(struct str head, struct parser_head *out, struct parser_error *error)
+read_request_line(struct str line, struct parser_head *out, struct parser_error *error)
 {
-    const char *end = memchr(head.data, '\r', head.len);
-    CHECK(end != NULL);
-    struct str rest = { head.data, (size_t)(end - head.data) };
-    out->method = str_cut(&rest, ' ');
-    out->target = str_cut(&rest, ' ');
-    if (out->method.len == 0 || out->target.len == 0 || rest.len == 0) {
+    out->method = str_cut(&line, ' ');
+    out->target = str_cut(&line, ' ');
+    if (out->method.len == 0 || out->target.len == 0 || line.len == 0) {
         return refuse_400(error, "The request line is malformed.");
     }
-    enum err err = read_version(rest, out, error);
+    enum err err = read_version(line, out, error);
     return err != ERR_OK ? err : read_target(out, error);
+}
+
+/* A usual method and a target of printable characters without a fragment (read_target). */
+static bool
+request_line_is_plain(const struct parser_head *head)
+{
+    bool is_usual = str_equal(head->method, STR("POST")) || str_equal(head->method, STR("GET"));
+    if (!is_usual || head->target.data[0] != '/') {
+        return false;
+    }
+    for (size_t i = 0; i < head->target.len; i++) {
+        if (head->target.data[i] <= ' ' || head->target.data[i] >= 0x7f) {
+            return false; /* also what is beyond ASCII: char has a sign, or is above 0x7f */
+        }
+    }
+    return true;
 }
 
 static enum err
@@ -396,6 +467,15 @@ stays_open(const struct meaning *meaning, uint8_t minor)
     return !meaning->closes && (minor == 1 || meaning->keeps);
 }
 
+/* The head's first line without its CRLF. */
+static struct str
+first_line(struct str head)
+{
+    const char *end = memchr(head.data, '\r', head.len);
+    CHECK(end != NULL);
+    return str_make(head.data, (size_t)(end - head.data));
+}
+
 enum err
 parser_request(struct str head, struct arena *arena, struct parser_head *out,
                struct parser_error *error)
@@ -404,29 +484,36 @@ parser_request(struct str head, struct arena *arena, struct parser_head *out,
     if (str_starts(head, STR("\r\n"))) {
         head = str_skip(head, 2);
     }
-    enum err err = read_request_line(head, out, error);
+    struct str line = first_line(head);
+    enum err err = read_request_line(line, out, error);
     if (err != ERR_OK) {
         return err;
     }
     if (str_equal(out->method, STR("CONNECT")) || str_equal(out->method, STR("TRACE"))) {
         return refuse(error, 405, "method_not_allowed", "This method is not allowed.");
     }
-    err = run_llhttp(HTTP_REQUEST, head, arena, out, error);
+    struct lines lines = { .type = HTTP_REQUEST,
+                           .head = head,
+                           .first_bytes = line.len + 2,
+                           .first_is_plain = request_line_is_plain(out) };
+    struct header_list list;
+    struct meaning meaning;
+    err = read_lines(&lines, &list, &meaning, error);
+    if (err == ERR_OK) {
+        err = check_request(&meaning, out, error);
+    }
     if (err != ERR_OK) {
         return err;
     }
     /* One look at the whole head spares one at each name. */
-    bool has_underscore = memchr(head.data, '_', head.len) != NULL;
-    struct meaning meaning = read_fields(&out->headers, has_underscore);
-    err = check_request(&meaning, out, error);
-    if (err != ERR_OK) {
-        return err;
+    if (memchr(head.data, '_', head.len) != NULL) {
+        drop_names(&list);
     }
     out->keep_alive = stays_open(&meaning, out->minor);
     out->expects_continue = meaning.has_expect && out->minor == 1;
     out->wants_upgrade = meaning.upgrades;
-    out->status = 0;
-    return read_framing(&meaning, out, error);
+    err = read_framing(&meaning, out, error);
+    return err == ERR_OK ? keep_fields(&list, arena, out, error) : err;
 }
 
 /* --- answers --- */
@@ -437,22 +524,40 @@ answer_has_no_body(uint16_t status, bool of_head)
     return of_head || status < 200 || status == 204 || status == 304;
 }
 
+/* Exactly "HTTP/1.x nnn" with nothing or a blank and a reason behind it; the version is known. */
+static bool
+status_is_plain(struct str line, uint16_t *out)
+{
+    uint64_t status = 0;
+    if (line.len < 12 || line.data[8] != ' ' || (line.len > 12 && line.data[12] != ' ') ||
+        num_u64(str_make(line.data + 9, 3), &status) != ERR_OK) {
+        return false;
+    }
+    *out = (uint16_t)status;
+    return true;
+}
+
 enum err
 parser_answer(struct str head, bool of_head, struct arena *arena, struct parser_head *out,
               struct parser_error *error)
 {
     *out = (struct parser_head){ 0 };
-    if (!take_version(str_make(head.data, head.len < 8 ? head.len : 8), out)) {
+    struct str line = first_line(head);
+    if (!take_version(str_make(line.data, line.len < 8 ? line.len : 8), out)) {
         return refuse_400(error, "The answer is not HTTP/1.1.");
     }
-    enum err err = run_llhttp(HTTP_RESPONSE, head, arena, out, error);
+    struct lines lines = { .type = HTTP_RESPONSE, .head = head, .first_bytes = line.len + 2 };
+    lines.first_is_plain = status_is_plain(line, &lines.status);
+    struct header_list list;
+    struct meaning meaning;
+    enum err err = read_lines(&lines, &list, &meaning, error);
     if (err != ERR_OK) {
         return err;
     }
+    out->status = lines.status;
     if (out->status < 100 || out->status > 599) {
         return refuse_400(error, "The status of the answer is out of range.");
     }
-    struct meaning meaning = read_fields(&out->headers, false);
     out->framing = PARSER_UNTIL_CLOSE;
     err = read_framing(&meaning, out, error);
     if (err != ERR_OK) {
@@ -466,7 +571,7 @@ parser_answer(struct str head, bool of_head, struct arena *arena, struct parser_
     out->keep_alive =
         stays_open(&meaning, out->minor) && out->framing != PARSER_UNTIL_CLOSE && !is_odd;
     out->wants_upgrade = meaning.upgrades;
-    return ERR_OK;
+    return keep_fields(&list, arena, out, error);
 }
 
 /* --- chunked bodies --- */

@@ -274,3 +274,70 @@ scan_head_end(enum scan_side side, struct str bytes, size_t *scanned, size_t *ou
                ? refuse(error, 431, "header_too_large", "The head is too long.")
                : ERR_OK;
 }
+
+/* --- fields --- */
+
+#ifdef __SSE2__
+/* Bit i: byte i of these 16 is no letter, digit, '-' or '_'. */
+static inline uint32_t
+name_ends_of(const char *at)
+{
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i letter = _mm_sub_epi8(_mm_or_si128(x, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    __m128i digit = _mm_sub_epi8(x, _mm_set1_epi8('0'));
+    __m128i good = _mm_cmpeq_epi8(_mm_min_epu8(letter, _mm_set1_epi8(25)), letter);
+    good = _mm_or_si128(good, _mm_cmpeq_epi8(_mm_min_epu8(digit, _mm_set1_epi8(9)), digit));
+    good = _mm_or_si128(good, _mm_cmpeq_epi8(x, _mm_set1_epi8('-')));
+    good = _mm_or_si128(good, _mm_cmpeq_epi8(x, _mm_set1_epi8('_')));
+    return ~(uint32_t)_mm_movemask_epi8(good) & 0xffffu;
+}
+
+/* The first byte at or behind `at` with its bit set; `end`: none. There are at least BLOCK_BYTES
+ * before `end`, so the last bytes are looked at together with some before them. */
+static inline __attribute__((always_inline)) const char *
+first_of(uint32_t (*mask_of)(const char *at), const char *at, const char *end)
+{
+    for (; end - at >= (ptrdiff_t)BLOCK_BYTES; at += BLOCK_BYTES) {
+        uint32_t mask = mask_of(at);
+        if (mask != 0) {
+            return at + __builtin_ctz(mask);
+        }
+    }
+    uint32_t mask = mask_of(end - BLOCK_BYTES) >> (BLOCK_BYTES - (size_t)(end - at));
+    return mask != 0 ? at + __builtin_ctz(mask) : end;
+}
+
+bool
+scan_fields(struct str lines, struct header *items, uint32_t items_max, uint32_t *out_count)
+{
+    const char *at = lines.data;
+    const char *end = at + lines.len;
+    uint32_t count = 0;
+    while (lines.len >= BLOCK_BYTES && end - at > 2) {
+        const char *colon = first_of(name_ends_of, at, end);
+        if (count == items_max || colon == at || end - colon < 2 || *colon != ':') {
+            return false;
+        }
+        const char *value = colon + 1 + (colon[1] == ' ' ? 1 : 0);
+        const char *line_end = first_of(controls_of, value, end);
+        if (end - line_end < 2 || line_end[0] != '\r' || line_end[1] != '\n') {
+            return false;
+        }
+        items[count++] = (struct header){ str_make(at, (size_t)(colon - at)),
+                                          str_trim(str_make(value, (size_t)(line_end - value))) };
+        at = line_end + 2;
+    }
+    *out_count = count;
+    return end - at == 2 && memcmp(at, "\r\n", 2) == 0;
+}
+#else
+bool
+scan_fields(struct str lines, struct header *items, uint32_t items_max, uint32_t *out_count)
+{
+    (void)lines;
+    (void)items;
+    (void)items_max;
+    *out_count = 0;
+    return false;
+}
+#endif

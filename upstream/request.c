@@ -240,7 +240,7 @@ body_type(const struct header_list *headers)
 static void
 put_needed(struct writer *w, const struct request_want *want, enum dialect dialect)
 {
-    static const struct header_list none = { 0, NULL };
+    static const struct header_list none = { .count = 0 };
     const struct header_list *headers = want->headers == NULL ? &none : want->headers;
     if (!header_has(headers, STR("user-agent"))) {
         put(w, STR("User-Agent: sub2api\r\n"));

@@ -10,8 +10,9 @@ static struct header items[] = {
     { { "Connection", 10 }, { "close, X-Private ,Host", 22 } },
     { { "connection", 10 }, { "Authorization,content-length,,te", 32 } },
 };
-static const struct header_list list = { sizeof(items) / sizeof(items[0]), items };
-static const struct header_list none = { 0, NULL };
+static const struct header_list list = { .count = sizeof(items) / sizeof(items[0]),
+                                         .items = items };
+static const struct header_list none = { .count = 0 };
 
 Test(header, finds_the_first_without_case)
 {

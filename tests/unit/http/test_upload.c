@@ -97,7 +97,7 @@ Test(upload, refuses_codings_it_does_not_know)
     body_pool_init(&pool, POOL_BYTES);
     struct upload upload;
     struct parser_head head = { .framing = PARSER_LENGTH, .content_length = 3 };
-    head.headers = (struct header_list){ 2, coding };
+    head.headers = (struct header_list){ .count = 2, .items = coding };
     cr_expect(feed(&upload, &pool, &head, 100, STR("abc"), 100) == 415);
     upload_end(&upload, &pool);
     head.headers.count = 1;

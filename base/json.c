@@ -22,85 +22,6 @@ read_value(struct jsonscan *s, struct json_value *out)
     return true;
 }
 
-/* Who hears of the children. */
-struct hearer {
-    json_member_fn on_member;
-    json_open_fn on_open; /* NULL: no member is looked into */
-    void *context;
-    bool is_done; /* a callback wanted no more */
-};
-
-static bool scan_children(struct jsonscan *s, bool is_object, struct hearer *hearer);
-
-/* A member's value: reported when it is read, or its own members one by one. */
-static inline bool
-scan_value(struct jsonscan *s, struct json_member *member, struct hearer *hearer)
-{
-    jsonscan_blanks(s);
-    if (hearer->on_open != NULL && s->at < s->end && *s->at == '{' &&
-        hearer->on_open(hearer->context, member)) {
-        struct hearer inner = { hearer->on_member, NULL, hearer->context, false };
-        bool is_good = scan_children(s, true, &inner) && !inner.is_done;
-        (void)hearer->on_open(hearer->context, NULL);
-        s->depth--;
-        return is_good;
-    }
-    if (!read_value(s, &member->value)) {
-        return false;
-    }
-    member->value_offset = (size_t)((const uint8_t *)member->value.raw.data - s->start);
-    hearer->is_done = hearer->on_member != NULL && !hearer->on_member(hearer->context, member);
-    return true;
-}
-
-/* Children from the next one on, and the closing bracket. */
-static bool
-scan_from_child(struct jsonscan *s, bool is_object, struct hearer *hearer)
-{
-    uint8_t closing = is_object ? '}' : ']';
-    struct json_member member = { .name = { NULL, 0 } };
-    for (;;) {
-        if (is_object) {
-            jsonscan_blanks(s);
-            const uint8_t *name = s->at;
-            if (!jsonscan_name(s)) {
-                return false;
-            }
-            member.name_is_escaped = s->is_escaped;
-            member.name_offset = (size_t)(name - s->start);
-            member.name = str_make((const char *)name + 1, (size_t)(s->name_end - name - 1));
-        }
-        if (!scan_value(s, &member, hearer)) {
-            return false;
-        }
-        if (hearer->is_done) {
-            return true;
-        }
-        jsonscan_blanks(s);
-        if (s->at == s->end || (*s->at != ',' && *s->at != closing)) {
-            return jsonscan_fail(s, s->at,
-                                 is_object ? "expected ',' or '}'" : "expected ',' or ']'");
-        }
-        if (*s->at++ == closing) {
-            return true;
-        }
-    }
-}
-
-/* The inside of an object or array whose bracket is at `at`. */
-static bool
-scan_children(struct jsonscan *s, bool is_object, struct hearer *hearer)
-{
-    s->at++;
-    s->depth++;
-    jsonscan_blanks(s);
-    if (s->at < s->end && *s->at == (is_object ? '}' : ']')) {
-        s->at++;
-        return true;
-    }
-    return scan_from_child(s, is_object, hearer);
-}
-
 static enum err
 refuse(const struct jsonscan *s, struct json_error *error)
 {
@@ -125,10 +46,10 @@ json_scan_weighed(struct str text, json_member_fn on_member, void *context, enum
 {
     struct jsonscan s;
     jsonscan_init(&s, text);
-    struct hearer hearer = { on_member, NULL, context, false };
+    struct jsonscan_hearer hearer = { .on_member = on_member, .context = context };
     jsonscan_blanks(&s);
     enum json_kind top = jsonscan_kind(s.at == s.end ? 0 : *s.at);
-    bool is_good = top == JSON_OBJECT ? scan_children(&s, true, &hearer) : jsonscan_value(&s);
+    bool is_good = top == JSON_OBJECT ? jsonscan_children(&s, true, &hearer) : jsonscan_value(&s);
     if (is_good && kind != NULL) {
         *kind = top;
     }
@@ -144,8 +65,8 @@ json_scan_object(struct json_value object, json_member_fn on_member, void *conte
 {
     struct jsonscan s;
     jsonscan_init(&s, object.raw);
-    struct hearer hearer = { on_member, NULL, context, false };
-    return object.kind == JSON_OBJECT && scan_children(&s, true, &hearer) ? ERR_OK : ERR_BAD;
+    struct jsonscan_hearer hearer = { .on_member = on_member, .context = context };
+    return object.kind == JSON_OBJECT && jsonscan_children(&s, true, &hearer) ? ERR_OK : ERR_BAD;
 }
 
 enum err
@@ -154,9 +75,11 @@ json_scan_leading(struct str text, json_member_fn on_member, json_open_fn on_ope
 {
     struct jsonscan s;
     jsonscan_init(&s, text);
-    struct hearer hearer = { on_member, on_open, context, false };
+    struct jsonscan_hearer hearer = { .on_member = on_member,
+                                      .on_open = on_open,
+                                      .context = context };
     jsonscan_blanks(&s);
-    if (s.at == s.end || *s.at != '{' || !scan_children(&s, true, &hearer) || hearer.is_done) {
+    if (s.at == s.end || *s.at != '{' || !jsonscan_children(&s, true, &hearer) || hearer.is_done) {
         return ERR_BAD;
     }
     *out_rest = str_make((const char *)s.at, (size_t)(s.end - s.at));
@@ -169,12 +92,12 @@ json_scan_rest(struct str text, json_member_fn on_member, void *context)
     struct jsonscan s;
     jsonscan_init(&s, text);
     s.depth = 1;
-    struct hearer hearer = { on_member, NULL, context, false };
+    struct jsonscan_hearer hearer = { .on_member = on_member, .context = context };
     jsonscan_blanks(&s);
     if (s.at == s.end || (*s.at != ',' && *s.at != '}')) {
         return ERR_BAD;
     }
-    if (*s.at++ == ',' && !scan_from_child(&s, true, &hearer)) {
+    if (*s.at++ == ',' && !jsonscan_more(&s, true, &hearer)) {
         return ERR_BAD;
     }
     return hearer.is_done || jsonscan_end(&s) ? ERR_OK : ERR_BAD;
@@ -185,8 +108,8 @@ json_scan_array(struct json_value array, json_member_fn on_member, void *context
 {
     struct jsonscan s;
     jsonscan_init(&s, array.raw);
-    struct hearer hearer = { on_member, NULL, context, false };
-    return array.kind == JSON_ARRAY && scan_children(&s, false, &hearer) ? ERR_OK : ERR_BAD;
+    struct jsonscan_hearer hearer = { .on_member = on_member, .context = context };
+    return array.kind == JSON_ARRAY && jsonscan_children(&s, false, &hearer) ? ERR_OK : ERR_BAD;
 }
 
 enum err

@@ -3,9 +3,7 @@
  */
 #include "base/jsonscan.h"
 
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
+#include "base/jsonskip.h"
 
 void
 jsonscan_init(struct jsonscan *s, struct str text)
@@ -14,7 +12,6 @@ jsonscan_init(struct jsonscan *s, struct str text)
     s->at = s->start;
     s->end = s->start + text.len;
     s->reason = NULL;
-    s->name_end = NULL;
     s->depth = 0;
     s->count = 0;
     s->open = 0;
@@ -57,182 +54,6 @@ skip_escape(const uint8_t *at, const uint8_t *end)
     default:
         return NULL;
     }
-}
-
-/*
- * What ends a plain run: a control byte, the quote, the backslash, a byte beyond ASCII.
- *
- *      00..1f control | 20 21 | 22 quote | 23 ... 5b | 5c backslash | 5d ... 7f | 80..ff beyond
- *
- * x ^ 2 swaps the blank (20) and the quote (22), 21 and 23, and keeps every other border of a
- * block of four; so all but the backslash are one range: as signed bytes, below 21.
- */
-#if defined(__SSE2__)
-/* Bit i: byte i of these 16 ends a plain run. */
-static inline unsigned
-special_mask(const uint8_t *at)
-{
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
-    __m128i range = _mm_cmplt_epi8(_mm_xor_si128(x, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
-    __m128i slash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(range, slash));
-}
-
-#define RUN_BYTES 128 /* looked at as one where no string ends soon */
-
-/*
- * Five steps for 16 bytes: x ^ 82 moves the range above to the unsigned bytes 00..a0, so a running
- * minimum keeps what matters; a further - de makes the backslash 00, and a second minimum keeps
- * that.
- */
-static inline void
-look_at_16(const uint8_t *at, __m128i *range, __m128i *slash)
-{
-    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
-    x = _mm_xor_si128(x, _mm_set1_epi8((char)0x82));
-    *range = _mm_min_epu8(*range, x);
-    x = _mm_sub_epi8(x, _mm_set1_epi8((char)0xde));
-    *slash = _mm_min_epu8(*slash, x);
-}
-
-/* Does one of these RUN_BYTES end a plain run? */
-static inline bool
-has_special(const uint8_t *at)
-{
-    __m128i range = _mm_set1_epi8(-1);
-    __m128i slash = range;
-    /* Written out, as compilers leave a loop of eight as it is. */
-    look_at_16(at, &range, &slash);
-    look_at_16(at + 16, &range, &slash);
-    look_at_16(at + 32, &range, &slash);
-    look_at_16(at + 48, &range, &slash);
-    look_at_16(at + 64, &range, &slash);
-    look_at_16(at + 80, &range, &slash);
-    look_at_16(at + 96, &range, &slash);
-    look_at_16(at + 112, &range, &slash);
-    __m128i least = _mm_min_epu8(_mm_subs_epu8(range, _mm_set1_epi8((char)0xa0)), slash);
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())) != 0;
-}
-
-#define WIDE_RUN_BYTES 256 /* the same with AVX2, for strings that are long */
-
-/* As look_at_16(), twice as wide. */
-static inline __attribute__((always_inline, target("avx2"))) void
-look_at_32(const uint8_t *at, __m256i *range, __m256i *slash)
-{
-    __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)at);
-    x = _mm256_xor_si256(x, _mm256_set1_epi8((char)0x82));
-    *range = _mm256_min_epu8(*range, x);
-    x = _mm256_sub_epi8(x, _mm256_set1_epi8((char)0xde));
-    *slash = _mm256_min_epu8(*slash, x);
-}
-
-/* Passes whole runs of WIDE_RUN_BYTES that are plain. Only called where the processor has AVX2. */
-static __attribute__((noinline, target("avx2"))) const uint8_t *
-skip_wide_runs(const uint8_t *at, const uint8_t *end)
-{
-    for (; end - at >= WIDE_RUN_BYTES; at += WIDE_RUN_BYTES) {
-        __m256i range = _mm256_set1_epi8(-1);
-        __m256i slash = range;
-        look_at_32(at, &range, &slash);
-        look_at_32(at + 32, &range, &slash);
-        look_at_32(at + 64, &range, &slash);
-        look_at_32(at + 96, &range, &slash);
-        look_at_32(at + 128, &range, &slash);
-        look_at_32(at + 160, &range, &slash);
-        look_at_32(at + 192, &range, &slash);
-        look_at_32(at + 224, &range, &slash);
-        __m256i least =
-            _mm256_min_epu8(_mm256_subs_epu8(range, _mm256_set1_epi8((char)0xa0)), slash);
-        if (_mm256_movemask_epi8(_mm256_cmpeq_epi8(least, _mm256_setzero_si256())) != 0) {
-            break;
-        }
-    }
-    return at;
-}
-
-/* The same as skip_plain() once 16 plain bytes before `at` are passed. */
-static __attribute__((noinline)) const uint8_t *
-skip_long(const uint8_t *at, const uint8_t *end)
-{
-    unsigned mask;
-    if (end - at >= 2 * WIDE_RUN_BYTES && __builtin_cpu_supports("avx2")) {
-        at = skip_wide_runs(at, end);
-    }
-    while (end - at >= RUN_BYTES && !has_special(at)) {
-        at += RUN_BYTES;
-    }
-    for (; end - at >= 16; at += 16) {
-        mask = special_mask(at);
-        if (mask != 0) {
-            return at + __builtin_ctz(mask);
-        }
-    }
-    mask = special_mask(end - 16) >> (16 - (end - at));
-    return mask != 0 ? at + __builtin_ctz(mask) : end;
-}
-#endif
-
-/* `start` .. `end` may be read, and `at` lies in it: the last bytes are looked at together with
- * what stands before them, whose bits are shifted out. */
-static inline const uint8_t *
-skip_plain(const uint8_t *start, const uint8_t *at, const uint8_t *end)
-{
-#if defined(__SSE2__)
-    if (end - at >= 16) {
-        unsigned mask = special_mask(at);
-        return mask != 0 ? at + __builtin_ctz(mask) : skip_long(at + 16, end);
-    }
-    if (end - start >= 16) {
-        unsigned mask = special_mask(end - 16) >> (16 - (end - at));
-        return mask != 0 ? at + __builtin_ctz(mask) : end;
-    }
-#else
-    (void)start;
-#endif
-    while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\') {
-        at++;
-    }
-    return at;
-}
-
-const uint8_t *
-jsonscan_plain(const uint8_t *at, const uint8_t *end)
-{
-    return skip_plain(at, at, end);
-}
-
-/* Is every byte of the piece at least '+', as all of base64 is? Text has a blank soon. */
-static bool
-is_data(const uint8_t *at, const uint8_t *end)
-{
-#if defined(__SSE2__)
-    for (; end - at >= 16; at += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
-        /* Plain bytes are ASCII: the sign does not matter. */
-        if (_mm_movemask_epi8(_mm_cmplt_epi8(x, _mm_set1_epi8('+'))) != 0) {
-            return false;
-        }
-    }
-#endif
-    while (at < end && *at >= '+') {
-        at++;
-    }
-    return at == end;
-}
-
-/* Bytes of a long plain run that lie in pieces of JSON_DATA_BYTES that are data; a shorter piece at
- * the run's end is so only behind such a one. */
-static __attribute__((noinline)) uint64_t
-count_data(const uint8_t *at, const uint8_t *end)
-{
-    uint64_t bytes = 0;
-    bool was_data = false;
-    for (; end - at >= JSON_DATA_BYTES; at += JSON_DATA_BYTES) {
-        was_data = is_data(at, at + JSON_DATA_BYTES);
-        bytes += was_data ? JSON_DATA_BYTES : 0;
-    }
-    return bytes + (was_data && is_data(at, end) ? (uint64_t)(end - at) : 0);
 }
 
 /* Passes the characters beyond ASCII that stand at `at`; NULL when they are no UTF-8. */
@@ -281,9 +102,9 @@ skip_odd_string(struct jsonscan *s, const uint8_t *at)
             }
         }
         const uint8_t *from = at;
-        at = skip_plain(s->start, at, s->end);
+        at = jsonskip_plain(s->start, at, s->end);
         if (at - from >= JSON_DATA_BYTES) {
-            s->weight.data_bytes += count_data(from, at);
+            s->weight.data_bytes += jsonskip_data(from, at);
         }
     }
 }
@@ -309,10 +130,10 @@ HOT const uint8_t *
 pass_string(struct jsonscan *s, const uint8_t *at)
 {
     const uint8_t *from = at + 1;
-    at = skip_plain(s->start, from, s->end);
+    at = jsonskip_plain(s->start, from, s->end);
     s->is_escaped = false;
     if (__builtin_expect(at - from >= JSON_DATA_BYTES, 0)) {
-        s->weight.data_bytes += count_data(from, at);
+        s->weight.data_bytes += jsonskip_data(from, at);
     }
     if (__builtin_expect(at < s->end && *at == '"', 1)) {
         return at + 1;
@@ -395,9 +216,9 @@ add_node(struct jsonscan *s, const uint8_t *from, size_t bytes, uint32_t flags)
     s->count++;
 }
 
-/* A member's name and its colon. */
+/* A member's name and its colon; *name_end is its closing quote. */
 HOT const uint8_t *
-pass_name(struct jsonscan *s, const uint8_t *at)
+pass_name(struct jsonscan *s, const uint8_t *at, const uint8_t **name_end)
 {
     if (at == s->end || *at != '"') {
         return fail(s, at, "expected a name in quotes");
@@ -407,18 +228,10 @@ pass_name(struct jsonscan *s, const uint8_t *at)
     if (at == NULL) {
         return NULL;
     }
-    s->name_end = at - 1;
+    *name_end = at - 1;
     add_node(s, from, (size_t)(at - 1 - from), JSON_STRING | (uint32_t)JSON_NODE_NAME);
     at = pass_blanks(at, s->end);
     return at < s->end && *at == ':' ? at + 1 : fail(s, at, "expected ':' behind a name");
-}
-
-bool
-jsonscan_name(struct jsonscan *s)
-{
-    const uint8_t *at = pass_name(s, s->at);
-    s->at = at == NULL ? s->at : at;
-    return at != NULL;
 }
 
 enum json_kind
@@ -525,6 +338,7 @@ static const uint8_t *
 pass_nested(struct jsonscan *s, const uint8_t *at)
 {
     const uint8_t *end = s->end;
+    const uint8_t *name_end;
     uint32_t base = s->depth;
     bool is_object = false;
     for (;;) {
@@ -543,7 +357,7 @@ pass_nested(struct jsonscan *s, const uint8_t *at)
             }
             is_empty = at < end && *at == (is_object ? '}' : ']');
             if (!is_empty) {
-                at = is_object ? pass_name(s, at) : at;
+                at = is_object ? pass_name(s, at, &name_end) : at;
                 if (at == NULL) {
                     return NULL;
                 }
@@ -566,7 +380,7 @@ pass_nested(struct jsonscan *s, const uint8_t *at)
             return fail(s, at, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
         }
         at++;
-        if (is_object && (at = pass_name(s, pass_blanks(at, end))) == NULL) {
+        if (is_object && (at = pass_name(s, pass_blanks(at, end), &name_end)) == NULL) {
             return NULL;
         }
     }
@@ -590,4 +404,104 @@ jsonscan_end(struct jsonscan *s)
 {
     jsonscan_blanks(s);
     return s->at == s->end || jsonscan_fail(s, s->at, "text behind the end of the value");
+}
+
+/* --- children, each reported --- */
+
+static const uint8_t *pass_children(struct jsonscan *s, const uint8_t *at, bool is_object,
+                                    struct jsonscan_hearer *hearer);
+
+/* A member that is an object, of which the hearer wants the members. */
+static __attribute__((noinline)) const uint8_t *
+pass_opened(struct jsonscan *s, const uint8_t *at, struct jsonscan_hearer *hearer)
+{
+    struct jsonscan_hearer inner = { .on_member = hearer->on_member, .context = hearer->context };
+    s->depth++;
+    at = pass_children(s, at + 1, true, &inner);
+    s->depth--;
+    (void)hearer->on_open(hearer->context, NULL);
+    return inner.is_done ? fail(s, at, "") : at;
+}
+
+/* A child's value, reported. */
+HOT const uint8_t *
+pass_child(struct jsonscan *s, const uint8_t *at, struct json_member *member,
+           struct jsonscan_hearer *hearer)
+{
+    struct json_value *value = &member->value;
+    const uint8_t *from = at;
+    if (hearer->on_open != NULL && *at == '{' && hearer->on_open(hearer->context, member)) {
+        return pass_opened(s, at, hearer);
+    }
+    at = *at == '{' || *at == '[' ? pass_nested(s, at) : pass_scalar(s, at);
+    if (at == NULL) {
+        return NULL;
+    }
+    value->kind = jsonscan_kind(*from);
+    value->raw = str_make((const char *)from, (size_t)(at - from));
+    value->is_escaped = value->kind == JSON_STRING && s->is_escaped;
+    member->value_offset = (size_t)(from - s->start);
+    hearer->is_done = hearer->on_member != NULL && !hearer->on_member(hearer->context, member);
+    return at;
+}
+
+/* From before a child to behind the closing bracket. */
+static const uint8_t *
+pass_more(struct jsonscan *s, const uint8_t *at, bool is_object, struct jsonscan_hearer *hearer)
+{
+    const uint8_t *end = s->end;
+    uint8_t closing = is_object ? '}' : ']';
+    struct json_member member = { .name = { NULL, 0 } };
+    for (;;) {
+        at = pass_blanks(at, end);
+        if (is_object) {
+            const uint8_t *name = at;
+            const uint8_t *name_end;
+            at = pass_name(s, at, &name_end);
+            if (at == NULL) {
+                return NULL;
+            }
+            member.name_is_escaped = s->is_escaped;
+            member.name_offset = (size_t)(name - s->start);
+            member.name = str_make((const char *)name + 1, (size_t)(name_end - name - 1));
+            at = pass_blanks(at, end);
+        }
+        at = at == end ? fail(s, at, "") : pass_child(s, at, &member, hearer);
+        if (at == NULL || hearer->is_done) {
+            return at;
+        }
+        at = pass_blanks(at, end);
+        if (at == end || (*at != ',' && *at != closing)) {
+            return fail(s, at, is_object ? "expected ',' or '}'" : "expected ',' or ']'");
+        }
+        if (*at++ == closing) {
+            return at;
+        }
+    }
+}
+
+/* From behind the opening bracket. */
+static const uint8_t *
+pass_children(struct jsonscan *s, const uint8_t *at, bool is_object, struct jsonscan_hearer *hearer)
+{
+    at = pass_blanks(at, s->end);
+    bool is_empty = at < s->end && *at == (is_object ? '}' : ']');
+    return is_empty ? at + 1 : pass_more(s, at, is_object, hearer);
+}
+
+bool
+jsonscan_children(struct jsonscan *s, bool is_object, struct jsonscan_hearer *hearer)
+{
+    s->depth++;
+    const uint8_t *at = pass_children(s, s->at + 1, is_object, hearer);
+    s->at = at == NULL ? s->at : at;
+    return at != NULL;
+}
+
+bool
+jsonscan_more(struct jsonscan *s, bool is_object, struct jsonscan_hearer *hearer)
+{
+    const uint8_t *at = pass_more(s, s->at, is_object, hearer);
+    s->at = at == NULL ? s->at : at;
+    return at != NULL;
 }

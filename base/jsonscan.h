@@ -3,10 +3,8 @@
  *
  * One walker validates any value without recursion: a bit a level says whether the level is an
  * object. It also fills the nodes of a tree when it is given memory for them, so that the two ways
- * to read of json.h cannot disagree about the grammar. Strings are where the bytes are, so they are
- * passed 128 and then 16 bytes a step with SSE2, which every x86-64 has (256 with AVX2 when the
- * processor has that and the string is long); elsewhere bytes go one by one. Nothing past the end
- * is ever read.
+ * to read of json.h cannot disagree about the grammar. A second one goes over the children of one
+ * object or array and reports each.
  *
  * Only json.c and jsonw.c include this. Runs in: every process. Owner: a local variable.
  */
@@ -26,7 +24,6 @@ struct jsonscan {
     const uint8_t *at;
     const uint8_t *end;
     const char *reason;      /* set when a function returned false; `at` is where */
-    const uint8_t *name_end; /* closing quote of the last name */
     uint32_t depth;          /* levels open now */
     uint32_t count;          /* nodes seen */
     uint32_t open;           /* tree only: innermost open node */
@@ -46,17 +43,26 @@ bool jsonscan_fail(struct jsonscan *s, const uint8_t *at, const char *reason);
 /* One value with all that is in it, blanks before it allowed; `at` ends right behind it. */
 bool jsonscan_value(struct jsonscan *s);
 
-/* A member's name and its colon; `at` ends before the value's blanks. */
-bool jsonscan_name(struct jsonscan *s);
+/* Who hears of the children. */
+struct jsonscan_hearer {
+    json_member_fn on_member; /* NULL: nobody */
+    json_open_fn on_open;     /* NULL: no member is looked into */
+    void *context;
+    bool is_done; /* a callback wanted no more */
+};
+
+/* The inside of the object or array whose bracket is at `at`; `at` ends right behind its end, or
+ * behind the child that was enough. */
+bool jsonscan_children(struct jsonscan *s, bool is_object, struct jsonscan_hearer *hearer);
+
+/* The same from the next child on. */
+bool jsonscan_more(struct jsonscan *s, bool is_object, struct jsonscan_hearer *hearer);
 
 /* Nothing but blanks may follow. */
 bool jsonscan_end(struct jsonscan *s);
 
 /* What a valid value that starts with this byte is. */
 enum json_kind jsonscan_kind(uint8_t first);
-
-/* The first byte at or behind `at` that is no plain ASCII character of a string, or `end`. */
-const uint8_t *jsonscan_plain(const uint8_t *at, const uint8_t *end);
 
 static inline void
 jsonscan_blanks(struct jsonscan *s)

@@ -4,6 +4,7 @@
 #include "base/jsonw.h"
 
 #include "base/jsonscan.h"
+#include "base/jsonskip.h"
 #include "base/num.h"
 
 _Static_assert(JSONW_DEPTH_MAX <= 64, "a bit a level in one word");
@@ -131,7 +132,7 @@ put_quoted(struct jsonw *w, struct str value)
     const uint8_t *at = (const uint8_t *)(value.len == 0 ? "" : value.data);
     const uint8_t *end = at + value.len;
     while (at < end && w->err == ERR_OK) {
-        const uint8_t *special = jsonscan_plain(at, end);
+        const uint8_t *special = jsonskip_plain(at, at, end);
         if (special > at) {
             put(w, str_make((const char *)at, (size_t)(special - at)));
         }

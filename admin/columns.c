@@ -7,6 +7,7 @@ static const struct table_column user_columns[] = {
     { "in_flight", "IN FLIGHT" },
     { "waiting", "WAITING" },
     { "rpm", "RPM" },
+    { "balance", "BALANCE $" },
     { "totals.requests", "REQUESTS" },
     { "totals.tokens_in", "TOKENS IN" },
     { "totals.tokens_out", "TOKENS OUT" },
@@ -26,6 +27,13 @@ static const struct table_column key_columns[] = {
     { "totals.requests", "REQUESTS" },
     { "totals.tokens_in", "TOKENS IN" },
     { "totals.tokens_out", "TOKENS OUT" },
+};
+static const struct table_column plan_columns[] = {
+    { "name", "NAME" },         { "user", "USER" },        { "group", "GROUP" },
+    { "disabled", "DISABLED" }, { "expires", "EXPIRES" },  { "5h", "5H $" },
+    { "used.5h", "USED $" },    { "day", "DAY $" },        { "used.day", "USED $" },
+    { "week", "WEEK $" },       { "used.week", "USED $" }, { "month", "MONTH $" },
+    { "used.month", "USED $" },
 };
 static const struct table_column group_columns[] = {
     { "name", "NAME" },
@@ -108,10 +116,9 @@ static const struct table_column process_columns[] = {
     }
 
 const struct table_columns columns_of_kind[MODEL_KINDS] = {
-    [MODEL_USER] = COLUMNS(user_columns),
-    [MODEL_KEY] = COLUMNS(key_columns),
-    [MODEL_GROUP] = COLUMNS(group_columns),
-    [MODEL_ACCOUNT] = COLUMNS(account_columns),
+    [MODEL_USER] = COLUMNS(user_columns),   [MODEL_KEY] = COLUMNS(key_columns),
+    [MODEL_GROUP] = COLUMNS(group_columns), [MODEL_ACCOUNT] = COLUMNS(account_columns),
+    [MODEL_PLAN] = COLUMNS(plan_columns),
 };
 const struct table_columns columns_top = COLUMNS(top_columns);
 const struct table_columns columns_explain = COLUMNS(explain_columns);

@@ -1,5 +1,5 @@
 /*
- * ctlobjects.c - users, keys, groups, accounts: one set of verbs, and what each has besides.
+ * ctlobjects.c - users, keys, groups, accounts, plans: one set of verbs, and what each has besides.
  *
  * Runs in: sub2apictl.
  */
@@ -161,6 +161,38 @@ static const struct errand_verb account_verbs[] = {
     { .word = NULL },
 };
 
+static const struct option_row topup_options[] = {
+    { "amount", OPTION_TEXT, "DOLLARS",
+      "what is paid in, like 12.5; with a minus it is taken back" },
+    { "note", OPTION_TEXT, "TEXT", "what it is for" },
+    { .name = NULL },
+};
+
+static const struct table_column credit_columns[] = {
+    { "time", "TIME" },
+    { "amount", "AMOUNT $" },
+    { "credit", "PAID IN $" },
+    { "note", "NOTE" },
+};
+static const struct table_columns credit_table = { credit_columns, 4 };
+
+static const struct errand_verb user_verbs[] = {
+    { .word = "topup",
+      .help = "pay into the balance; from then on the user is prepaid",
+      .argument = "NAME",
+      .method = "POST",
+      .path = "/v1/@/%/topup",
+      .options = topup_options,
+      .columns = &credit_table },
+    { .word = "balance",
+      .help = "what is left, and the latest payments",
+      .argument = "NAME",
+      .method = "GET",
+      .path = "/v1/@/%/balance",
+      .columns = &credit_table },
+    { .word = NULL },
+};
+
 static void
 help_options(const struct errand_noun *noun)
 {
@@ -172,6 +204,7 @@ const struct errand_noun ctlobjects_user = { .word = "user",
                                              .plural = "users",
                                              .help = "who owns keys",
                                              .verbs = verbs,
+                                             .more = user_verbs,
                                              .help_more = help_options,
                                              .kind = MODEL_USER };
 const struct errand_noun ctlobjects_key = { .word = "key",
@@ -193,3 +226,10 @@ const struct errand_noun ctlobjects_account = { .word = "account",
                                                 .more = account_verbs,
                                                 .help_more = help_options,
                                                 .kind = MODEL_ACCOUNT };
+const struct errand_noun ctlobjects_plan = { .word = "plan",
+                                             .plural = "plans",
+                                             .help =
+                                                 "what a user may use in a group, a subscription",
+                                             .verbs = verbs,
+                                             .help_more = help_options,
+                                             .kind = MODEL_PLAN };

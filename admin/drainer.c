@@ -13,7 +13,9 @@
 #include "shm/ring.h"
 #include "shm/slot.h"
 #include "store/ledger.h"
+#include "store/object.h"
 #include "upstream/orphan.h"
+#include "upstream/payer.h"
 
 _Static_assert(RING_PAYLOAD_BYTES == sizeof(struct ledger_record), "a cell holds a record");
 
@@ -38,28 +40,63 @@ collect(struct segment *segment, struct ledger_batch batches[SLOTS_MAX])
     return count;
 }
 
-/* The key's settled amount follows the store. */
-static void
-settle_key(struct segment *segment, struct ledger *ledger, uint64_t key_id)
+/* Where the budget of an object stands, when it has one. */
+static bool
+find_budget(const struct segment *segment, enum model_kind kind, uint64_t id, uint32_t *out_gate)
+{
+    switch (kind) {
+    case MODEL_KEY:
+        return gate_peek(segment, GATE_KEY, id, out_gate) == ERR_OK;
+    case MODEL_USER:
+        return gate_peek(segment, GATE_USER, id, out_gate) == ERR_OK;
+    case MODEL_PLAN:
+        return gate_peek(segment, GATE_PLAN, id, out_gate) == ERR_OK;
+    case MODEL_GROUP:
+    case MODEL_ACCOUNT:
+        return false;
+    }
+    return false;
+}
+
+static uint64_t
+not_negative(int64_t nano)
+{
+    return nano < 0 ? 0 : (uint64_t)nano;
+}
+
+void
+drainer_settle(struct segment *segment, struct ledger *ledger, enum model_kind kind, uint64_t id)
 {
     uint32_t gate = 0;
     struct ledger_total total;
-    if (gate_peek(segment, GATE_KEY, key_id, &gate) == ERR_OK &&
-        ledger_total(ledger, MODEL_KEY, key_id, &total) == ERR_OK) {
-        budget_set_settled(segment, gate, total.tokens_in + total.tokens_out);
+    if (id == 0 || !find_budget(segment, kind, id, &gate) ||
+        ledger_total(ledger, kind, id, &total) != ERR_OK) {
+        return;
     }
+    /* A user's budget is the balance, and not all of the cost is taken from it. */
+    int64_t nano = kind == MODEL_USER ? total.balance_nano : total.cost_nano;
+    struct budget_stored stored = { .total = { .tokens = total.tokens_in + total.tokens_out,
+                                               .nano = not_negative(nano) } };
+    memcpy(stored.window_nano, total.window_nano, sizeof stored.window_nano);
+    memcpy(stored.window_start_ms, total.window_start_ms, sizeof stored.window_start_ms);
+    budget_set_settled(segment, gate, &stored);
 }
 
+/* The settled amounts of everybody whom a record names follow the store. */
 static void
 settle_batch(struct segment *segment, struct ledger *ledger, const struct ledger_batch *batch)
 {
-    uint64_t last = 0;
+    const struct ledger_record *last = NULL;
     for (uint32_t i = 0; i < batch->count; i++) {
-        uint64_t key_id = batch->records[i].key_id;
-        if (key_id != last) {
-            settle_key(segment, ledger, key_id);
-            last = key_id;
+        const struct ledger_record *record = &batch->records[i];
+        if (last != NULL && last->key_id == record->key_id && last->user_id == record->user_id &&
+            last->subscription_id == record->subscription_id) {
+            continue;
         }
+        drainer_settle(segment, ledger, MODEL_KEY, record->key_id);
+        drainer_settle(segment, ledger, MODEL_USER, record->user_id);
+        drainer_settle(segment, ledger, MODEL_PLAN, record->subscription_id);
+        last = record;
     }
 }
 
@@ -101,6 +138,59 @@ drainer_commit(struct segment *segment, struct ledger *ledger, uint64_t *out_cou
     return err == ERR_EOF ? ERR_OK : err;
 }
 
+static bool
+has_budget(enum model_kind kind, const union object *object)
+{
+    struct budget_limits limits;
+    budget_no_limits(&limits);
+    switch (kind) {
+    case MODEL_KEY:
+        payer_key_limits(&object->key, &limits);
+        break;
+    case MODEL_USER:
+        payer_user_limits(&object->user, &limits);
+        break;
+    case MODEL_PLAN:
+        return true;
+    case MODEL_GROUP:
+    case MODEL_ACCOUNT:
+        break;
+    }
+    return budget_is_limited(&limits);
+}
+
+void
+drainer_know(struct segment *segment, struct ledger *ledger, enum model_kind kind,
+             const union object *object)
+{
+    static const enum gate_kind gates[MODEL_KINDS] = {
+        [MODEL_KEY] = GATE_KEY, [MODEL_USER] = GATE_USER, [MODEL_PLAN] = GATE_PLAN
+    };
+    uint32_t gate = 0;
+    if (!has_budget(kind, object)) {
+        return;
+    }
+    enum err err = gate_find(segment, gates[kind], object->id, &gate);
+    if (err != ERR_OK) {
+        log_event(LOG_ERROR, "load", "%s=%llu why=\"no gate for its budget\" err=%s",
+                  model_table(kind)->noun, (unsigned long long)object->id, err_name(err));
+        return;
+    }
+    drainer_settle(segment, ledger, kind, object->id);
+}
+
+static enum err
+load_budgets(struct segment *segment, struct ledger *ledger, enum model_kind kind)
+{
+    static union object object;
+    uint64_t cursor = 0;
+    enum err err;
+    while ((err = ledger_next(ledger, kind, &cursor, &object)) == ERR_OK) {
+        drainer_know(segment, ledger, kind, &object);
+    }
+    return err == ERR_EOF ? ERR_OK : err;
+}
+
 enum err
 drainer_load(struct segment *segment, struct ledger *ledger)
 {
@@ -112,23 +202,9 @@ drainer_load(struct segment *segment, struct ledger *ledger)
         }
         ring_free_to(segment, slot, sequence);
     }
-    uint64_t cursor = 0;
-    struct key key;
-    enum err err;
-    while ((err = ledger_next(ledger, MODEL_KEY, &cursor, &key)) == ERR_OK) {
-        uint32_t gate = 0;
-        if (key.quota_tokens == 0) {
-            continue;
-        }
-        err = gate_find(segment, GATE_KEY, key.id, &gate);
-        if (err != ERR_OK) {
-            log_event(LOG_ERROR, "load", "key=%s why=\"no gate for its quota\" err=%s", key.name,
-                      err_name(err));
-            continue;
-        }
-        settle_key(segment, ledger, key.id);
-    }
-    return err == ERR_EOF ? ERR_OK : err;
+    enum err err = load_budgets(segment, ledger, MODEL_KEY);
+    err = err != ERR_OK ? err : load_budgets(segment, ledger, MODEL_USER);
+    return err != ERR_OK ? err : load_budgets(segment, ledger, MODEL_PLAN);
 }
 
 /* --- the dead --- */

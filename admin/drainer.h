@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "store/object.h"
 
 struct ledger;
 struct recorder;
@@ -25,7 +26,15 @@ struct segment;
 MUST_CHECK enum err
 drainer_commit(struct segment *segment, struct ledger *ledger, uint64_t *out_count);
 
-/* At the recorder's start: positions from the store, settled amounts of keys with a quota. */
+/* What an object has used follows the store; objects without a place for a budget have nothing to
+ * follow. */
+void
+drainer_settle(struct segment *segment, struct ledger *ledger, enum model_kind kind, uint64_t id);
+/* After an object was made or changed: when it has a budget now, that gets its place. */
+void drainer_know(struct segment *segment, struct ledger *ledger, enum model_kind kind,
+                  const union object *object);
+
+/* At the recorder's start: positions from the store, what keys, users and plans have used. */
 MUST_CHECK enum err drainer_load(struct segment *segment, struct ledger *ledger);
 
 /* Bills and clears every DEAD slot and counts that in own_slot, the recorder's. True when one was

@@ -21,6 +21,7 @@
 #include "shm/window.h"
 #include "store/ledger.h"
 #include "store/match.h"
+#include "upstream/payer.h"
 #include "upstream/select.h"
 #include "upstream/target.h"
 
@@ -170,19 +171,42 @@ judge_window(struct run *run, enum gate_kind kind, uint64_t id, uint32_t rpm, ui
 }
 
 static void
-judge_quota(struct run *run)
+judge_budget(struct run *run, enum gate_kind kind, uint64_t id, const struct budget_limits *limits,
+             const char *name)
 {
     uint32_t gate = 0;
-    struct budget_view budget;
-    const struct key *key = &run->key;
-    if (key->quota_tokens == 0 ||
-        gate_peek(run->recorder->segment, GATE_KEY, key->id, &gate) != ERR_OK) {
+    struct budget_view view;
+    if (gate_peek(run->recorder->segment, kind, id, &gate) != ERR_OK) {
         return;
     }
-    budget_read(run->recorder->segment, gate, &budget);
-    if (budget.settled + budget.charged + budget.reserved >= key->quota_tokens) {
-        refuse(run, "quota_exhausted", "the key", "", "has used up its quota");
+    budget_read(run->recorder->segment, gate, clock_wall_ms(), &view);
+    for (uint32_t i = 0; i < BUDGET_METERS; i++) {
+        if (limits->most[i] != BUDGET_UNLIMITED &&
+            budget_used(&view, (enum budget_meter)i) >= limits->most[i]) {
+            refuse(run, "quota_exhausted", "the", name, "has used up its budget");
+            return;
+        }
     }
+}
+
+static void
+judge_quota(struct run *run)
+{
+    static struct plan plan;
+    struct budget_limits limits;
+    struct ledger *ledger = run->recorder->ledger;
+    payer_key_limits(&run->key, &limits);
+    judge_budget(run, GATE_KEY, run->key.id, &limits, "key");
+    if (ledger_find_plan(ledger, run->key.user_id, run->key.group_id, &plan) == ERR_OK) {
+        payer_plan_limits(&plan, &limits);
+        if (payer_plan_is_over(&plan, clock_wall_ms())) {
+            refuse(run, "quota_exhausted", "the", "plan", "has ended");
+        }
+        judge_budget(run, GATE_PLAN, plan.id, &limits, "plan");
+        return;
+    }
+    payer_user_limits(&run->user, &limits);
+    judge_budget(run, GATE_USER, run->user.id, &limits, "user's balance");
 }
 
 /* Full gates refuse nobody at once: the request waits. */

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "admin/api.h"
+#include "admin/balance.h"
 #include "admin/recorder.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/loop.h"
+#include "base/money.h"
 #include "base/num.h"
 #include "http/server.h"
 #include "proto/dialect.h"
@@ -358,12 +360,44 @@ put_account(struct jsonw *w, const struct recorder *recorder, const struct accou
     }
 }
 
+/* What a key or a plan has used, by meter, and what its requests under way hold. */
+static void
+put_budget(struct jsonw *w, const struct recorder *recorder, uint32_t gate)
+{
+    struct budget_view view;
+    budget_read(recorder->segment, gate, clock_wall_ms(), &view);
+    jsonw_put_u64(w, "reserved_tokens", view.reserved.tokens);
+    balance_put(w, "reserved", (int64_t)view.reserved.nano);
+    jsonw_name(w, "used");
+    jsonw_object(w);
+    for (uint32_t i = 0; i < BUDGET_METERS; i++) {
+        enum budget_meter meter = (enum budget_meter)i;
+        uint64_t used = budget_used(&view, meter);
+        if (meter == BUDGET_TOKENS) {
+            jsonw_put_u64(w, budget_meter_text(meter), used - view.reserved.tokens);
+        } else {
+            balance_put(w, budget_meter_text(meter), (int64_t)(used - view.reserved.nano));
+        }
+    }
+    jsonw_close(w);
+}
+
+static void
+put_balance(struct jsonw *w, const struct recorder *recorder, const struct user *user)
+{
+    struct ledger_total total;
+    if (user->is_prepaid &&
+        ledger_total(recorder->ledger, MODEL_USER, user->id, &total) == ERR_OK) {
+        balance_put(w, "balance", money_add(user->credit_nano, -total.balance_nano));
+    }
+}
+
 void
 live_put_object(struct jsonw *w, const struct recorder *recorder, enum model_kind kind,
                 const void *object)
 {
     static const enum gate_kind gates[MODEL_KINDS] = { GATE_USER, GATE_KEY, GATE_GROUP,
-                                                       GATE_ACCOUNT };
+                                                       GATE_ACCOUNT, GATE_PLAN };
     uint64_t id = 0;
     memcpy(&id, object, sizeof id); /* every kind begins with its id */
     uint32_t gate = 0;
@@ -373,9 +407,10 @@ live_put_object(struct jsonw *w, const struct recorder *recorder, enum model_kin
     if (kind == MODEL_ACCOUNT) {
         put_account(w, recorder, object);
     }
-    if (kind == MODEL_KEY && is_known) {
-        struct budget_view budget;
-        budget_read(recorder->segment, gate, &budget);
-        jsonw_put_u64(w, "reserved_tokens", budget.reserved);
+    if (kind == MODEL_USER) {
+        put_balance(w, recorder, object);
+    }
+    if (is_known && (kind == MODEL_KEY || kind == MODEL_PLAN)) {
+        put_budget(w, recorder, gate);
     }
 }

@@ -14,6 +14,7 @@
     X(ctlobjects_key)     \
     X(ctlobjects_group)   \
     X(ctlobjects_account) \
+    X(ctlobjects_plan)    \
     X(ctlstatus_noun)     \
     X(ctltop_noun)        \
     X(ctllive_slots)      \

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "admin/api.h"
+#include "admin/balance.h"
+#include "admin/drainer.h"
 #include "admin/live.h"
 #include "admin/recorder.h"
 #include "admin/trial.h"
@@ -74,6 +76,8 @@ put_totals(struct jsonw *w, struct ledger *ledger, enum model_kind kind, uint64_
     jsonw_put_u64(w, "failures", total.failures);
     jsonw_put_u64(w, "tokens_in", total.tokens_in);
     jsonw_put_u64(w, "tokens_out", total.tokens_out);
+    balance_put(w, "cost", total.cost_nano);
+    balance_put(w, "upstream_cost", total.upstream_nano);
     jsonw_put_u64(w, "last_used_ms", total.last_used_ms);
     jsonw_close(w);
 }
@@ -337,6 +341,7 @@ create(struct work *work)
         answer_failure(work, err, ledger_why(ledger_of(work)));
     } else {
         forget_spells(work);
+        drainer_know(work->recorder->segment, ledger_of(work), work->kind, &work->object);
         recorder_changed(work->recorder);
         if (work->kind == MODEL_KEY && !extra.has_key) {
             answer_new_key(work, text);
@@ -356,6 +361,7 @@ store_change(struct work *work)
         return;
     }
     forget_spells(work);
+    drainer_know(work->recorder->segment, ledger_of(work), work->kind, &work->object);
     recorder_changed(work->recorder);
     answer_object(work, 200);
 }
@@ -392,6 +398,9 @@ set_disabled(struct work *work, bool is_disabled)
     case MODEL_GROUP:
         work->object.group.is_disabled = is_disabled;
         break;
+    case MODEL_PLAN:
+        work->object.plan.is_disabled = is_disabled;
+        break;
     case MODEL_ACCOUNT:
         work->object.account.is_disabled = is_disabled;
         str_copy(work->object.account.disabled_why, sizeof work->object.account.disabled_why,
@@ -418,6 +427,22 @@ remove_object(struct work *work)
 }
 
 /* --- verbs --- */
+
+/* False: a user has no such verb. */
+static bool
+handle_user_verb(struct work *work, struct str verb)
+{
+    bool is_post = str_equal(work->request->head.method, STR("POST"));
+    if (!is_post && str_equal(verb, STR("balance"))) {
+        balance_show(work->recorder, work->request, &work->object.user);
+        return true;
+    }
+    if (is_post && str_equal(verb, STR("topup"))) {
+        balance_topup(work->recorder, work->request, &work->object.user);
+        return true;
+    }
+    return false;
+}
 
 static void
 handle_account_verb(struct work *work, struct str verb)
@@ -452,6 +477,8 @@ handle_one(struct work *work, struct str verb)
         set_disabled(work, false);
     } else if (is_post && str_equal(verb, STR("disable"))) {
         set_disabled(work, true);
+    } else if (work->kind == MODEL_USER && handle_user_verb(work, verb)) {
+        return;
     } else if (is_post && work->kind == MODEL_ACCOUNT) {
         handle_account_verb(work, verb);
     } else {

@@ -143,6 +143,9 @@ kind_of(enum gate_kind gate, enum model_kind *out)
     case GATE_ACCOUNT:
         *out = MODEL_ACCOUNT;
         return true;
+    case GATE_PLAN:
+        *out = MODEL_PLAN;
+        return true;
     case GATE_NONE:
         return false;
     }
@@ -178,6 +181,9 @@ find_owner(struct ledger *ledger, const struct gate_view *gate, struct owner *ou
     case MODEL_ACCOUNT:
         name = object.account.name;
         out->limit = object.account.concurrency;
+        break;
+    case MODEL_PLAN:
+        name = object.plan.name; /* nothing is held there */
         break;
     }
     str_copy(out->name, sizeof out->name, str_of(name));

@@ -14,7 +14,9 @@
 #include "shm/gate.h"
 #include "shm/ring.h"
 
-#define BUDGET_TRIES 32u /* several processes that collide on the last tokens */
+#define BUDGET_TRIES 32u /* several processes that collide on the last of a budget */
+
+_Static_assert(BUDGET_METERS == 6, "budget_meter_text knows them all");
 
 static struct budget_cell *
 cell_of(const struct segment *segment, uint32_t gate, uint32_t slot)
@@ -24,7 +26,7 @@ cell_of(const struct segment *segment, uint32_t gate, uint32_t slot)
 }
 
 struct budget_sum {
-    uint64_t amount;
+    struct budget_amount amount;
     uint64_t sequence; /* +1 of the newest record in it */
 };
 
@@ -32,68 +34,179 @@ static struct budget_sum
 load(const struct budget_charge *charge)
 {
     /* The amount first: with a newer sequence it counts too long, never too short. */
-    uint64_t amount = atomic_load(&charge->amount);
-    return (struct budget_sum){ amount, atomic_load(&charge->sequence) };
+    struct budget_sum sum = { { atomic_load(&charge->tokens), atomic_load(&charge->nano) }, 0 };
+    sum.sequence = atomic_load(&charge->sequence);
+    return sum;
+}
+
+static bool
+is_nothing(struct budget_amount amount)
+{
+    return amount.tokens == 0 && amount.nano == 0;
 }
 
 /* In the store already? Sequences are kept +1, and the ring's head is the first not yet stored. */
 static bool
 is_settled(struct budget_sum sum, uint64_t ring_head)
 {
-    return sum.amount == 0 || sum.sequence <= ring_head;
+    return is_nothing(sum.amount) || sum.sequence <= ring_head;
+}
+
+static void
+add(struct budget_amount *to, struct budget_amount more)
+{
+    to->tokens += more.tokens;
+    to->nano += more.nano;
+}
+
+/* What is charged and not yet in the store, of one slot. */
+static void
+add_charged(const struct segment *segment, uint32_t slot, const struct budget_cell *cell,
+            struct budget_amount *to)
+{
+    struct budget_sum open = load(&cell->open);
+    struct budget_sum sealed = load(&cell->sealed);
+    if (is_nothing(open.amount) && is_nothing(sealed.amount)) {
+        return; /* nothing charged: no need to know what is stored */
+    }
+    uint64_t head = ring_head(segment, slot);
+    if (!is_settled(open, head)) {
+        add(to, open.amount);
+    }
+    if (!is_settled(sealed, head)) {
+        add(to, sealed.amount);
+    }
+}
+
+/* What the store has on this meter; a window that is over has nothing. */
+static uint64_t
+settled_of(const struct budget_settled *settled, uint32_t meter, uint64_t wall_ms)
+{
+    /* The recorder moves a window's start before it starts over: the old amount in the new window
+     * counts too much for a moment, never too little. */
+    uint64_t used = atomic_load(&settled->used[meter]);
+    if (meter < BUDGET_WINDOWS || used == 0) {
+        return used;
+    }
+    uint32_t window = meter - BUDGET_WINDOWS;
+    uint64_t start = atomic_load(&settled->window_start_ms[window]);
+    return start < period_start((enum period)window, wall_ms) ? 0 : used;
 }
 
 void
-budget_read(const struct segment *segment, uint32_t gate, struct budget_view *out)
+budget_read(const struct segment *segment, uint32_t gate, uint64_t wall_ms, struct budget_view *out)
 {
-    out->reserved = 0;
-    out->charged = 0;
     CHECK(gate < segment->gates);
-    if (atomic_load(&segment->budget_settled[gate].is_used) != 0) {
+    const struct budget_settled *settled = &segment->budget_settled[gate];
+    *out = (struct budget_view){ .charged = { 0, 0 } };
+    if (atomic_load(&settled->is_used) != 0) {
         for (uint32_t slot = 0; slot < segment->slots; slot++) {
             const struct budget_cell *cell = cell_of(segment, gate, slot);
-            out->reserved += atomic_load(&cell->reserved);
-            struct budget_sum open = load(&cell->open);
-            struct budget_sum sealed = load(&cell->sealed);
-            if (open.amount == 0 && sealed.amount == 0) {
-                continue; /* nothing charged: no need to know what is stored */
-            }
-            uint64_t head = ring_head(segment, slot);
-            out->charged += is_settled(open, head) ? 0 : open.amount;
-            out->charged += is_settled(sealed, head) ? 0 : sealed.amount;
+            out->reserved.tokens += atomic_load(&cell->reserved_tokens);
+            out->reserved.nano += atomic_load(&cell->reserved_nano);
+            add_charged(segment, slot, cell, &out->charged);
         }
     }
     /* Last: a charge that was skipped as stored is in here by now. */
-    out->settled = atomic_load(&segment->budget_settled[gate].tokens);
+    for (uint32_t meter = 0; meter < BUDGET_METERS; meter++) {
+        out->settled[meter] = settled_of(settled, meter, wall_ms);
+    }
+}
+
+uint64_t
+budget_used(const struct budget_view *view, enum budget_meter meter)
+{
+    CHECK((uint32_t)meter < BUDGET_METERS);
+    uint64_t under_way = meter == BUDGET_TOKENS ? view->charged.tokens + view->reserved.tokens
+                                                : view->charged.nano + view->reserved.nano;
+    return view->settled[meter] + under_way;
+}
+
+const char *
+budget_meter_text(enum budget_meter meter)
+{
+    if ((uint32_t)meter >= BUDGET_WINDOWS) {
+        return period_text((enum period)(meter - BUDGET_WINDOWS));
+    }
+    return meter == BUDGET_TOKENS ? "tokens" : "money";
+}
+
+void
+budget_no_limits(struct budget_limits *limits)
+{
+    for (uint32_t meter = 0; meter < BUDGET_METERS; meter++) {
+        limits->most[meter] = BUDGET_UNLIMITED;
+    }
+}
+
+bool
+budget_is_limited(const struct budget_limits *limits)
+{
+    for (uint32_t meter = 0; meter < BUDGET_METERS; meter++) {
+        if (limits->most[meter] != BUDGET_UNLIMITED) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
-fits(const struct segment *segment, uint32_t gate, uint64_t quota, uint64_t more)
+fits(const struct segment *segment, uint32_t gate, const struct budget_limits *limits,
+     struct budget_amount more, uint64_t wall_ms, enum budget_meter *out_meter)
 {
     struct budget_view view;
-    budget_read(segment, gate, &view);
-    uint64_t used = view.settled + view.charged + view.reserved;
-    return quota == 0 || (more <= quota && used <= quota - more);
+    budget_read(segment, gate, wall_ms, &view);
+    for (uint32_t meter = 0; meter < BUDGET_METERS; meter++) {
+        uint64_t most = limits->most[meter];
+        uint64_t want = meter == BUDGET_TOKENS ? more.tokens : more.nano;
+        if (most != BUDGET_UNLIMITED &&
+            (want > most || budget_used(&view, (enum budget_meter)meter) > most - want)) {
+            *out_meter = (enum budget_meter)meter;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+reserve(struct budget_cell *mine, struct budget_amount want)
+{
+    uint64_t tokens = atomic_load(&mine->reserved_tokens);
+    uint64_t nano = atomic_load(&mine->reserved_nano);
+    CHECK(tokens + want.tokens >= tokens && nano + want.nano >= nano);
+    atomic_store(&mine->reserved_tokens, tokens + want.tokens);
+    atomic_store(&mine->reserved_nano, nano + want.nano);
+}
+
+static void
+give_back(struct budget_cell *mine, struct budget_amount want)
+{
+    uint64_t tokens = atomic_load(&mine->reserved_tokens);
+    uint64_t nano = atomic_load(&mine->reserved_nano);
+    CHECK(tokens >= want.tokens && nano >= want.nano);
+    atomic_store(&mine->reserved_tokens, tokens - want.tokens);
+    atomic_store(&mine->reserved_nano, nano - want.nano);
 }
 
 enum err
-budget_take(struct segment *segment, uint32_t slot, uint32_t gate, uint64_t quota, uint64_t want)
+budget_take(struct segment *segment, uint32_t slot, uint32_t gate,
+            const struct budget_limits *limits, struct budget_amount want, uint64_t wall_ms,
+            enum budget_meter *out_meter)
 {
     struct budget_cell *mine = cell_of(segment, gate, slot);
+    const struct budget_amount nothing = { 0, 0 };
     atomic_store(&segment->budget_settled[gate].is_used, 1);
     for (uint32_t tries = 0; tries < BUDGET_TRIES; tries++) {
-        if (!fits(segment, gate, quota, want)) {
+        if (!fits(segment, gate, limits, want, wall_ms, out_meter)) {
             return ERR_FULL;
         }
         /* Ours first, then the sum: of two that collide at least one sees the other. */
-        uint64_t reserved = atomic_load(&mine->reserved);
-        CHECK(reserved + want >= reserved);
-        atomic_store(&mine->reserved, reserved + want);
+        reserve(mine, want);
         FAULT("budget.after_add");
-        if (fits(segment, gate, quota, 0)) {
+        if (fits(segment, gate, limits, nothing, wall_ms, out_meter)) {
             return ERR_OK;
         }
-        atomic_store(&mine->reserved, reserved);
+        give_back(mine, want);
         for (volatile uint32_t i = 0; i < (slot + 1u) * (tries + 1u); i++) {
             /* Colliding processes come back after different times. */
         }
@@ -102,52 +215,64 @@ budget_take(struct segment *segment, uint32_t slot, uint32_t gate, uint64_t quot
 }
 
 void
-budget_give(struct segment *segment, uint32_t slot, uint32_t gate, uint64_t want)
+budget_give(struct segment *segment, uint32_t slot, uint32_t gate, struct budget_amount want)
 {
-    struct budget_cell *mine = cell_of(segment, gate, slot);
-    uint64_t reserved = atomic_load(&mine->reserved);
-    CHECK(reserved >= want);
-    atomic_store(&mine->reserved, reserved - want);
+    give_back(cell_of(segment, gate, slot), want);
+}
+
+static void
+store_amount(struct budget_charge *charge, struct budget_amount amount)
+{
+    atomic_store(&charge->tokens, amount.tokens);
+    atomic_store(&charge->nano, amount.nano);
 }
 
 /* Makes `open` ready for one more charge: what is in the store leaves, an old open is sealed. */
 static void
 turn_over(struct budget_cell *mine, uint64_t ring_head)
 {
+    const struct budget_amount nothing = { 0, 0 };
     if (is_settled(load(&mine->sealed), ring_head)) {
         struct budget_sum open = load(&mine->open);
         if (!is_settled(open, ring_head)) {
             atomic_store(&mine->sealed.sequence, open.sequence);
-            atomic_store(&mine->sealed.amount, open.amount);
+            store_amount(&mine->sealed, open.amount);
         } else {
-            atomic_store(&mine->sealed.amount, 0);
+            store_amount(&mine->sealed, nothing);
         }
-        atomic_store(&mine->open.amount, 0);
+        store_amount(&mine->open, nothing);
     }
 }
 
 void
-budget_settle(struct segment *segment, uint32_t slot, uint32_t gate, uint64_t want, uint64_t actual,
-              uint64_t sequence)
+budget_settle(struct segment *segment, uint32_t slot, uint32_t gate, struct budget_amount want,
+              struct budget_amount actual, uint64_t sequence)
 {
     struct budget_cell *mine = cell_of(segment, gate, slot);
     CHECK(sequence < ring_next(segment, slot));
     uint64_t head = ring_head(segment, slot);
-    if (sequence >= head && actual > 0) {
+    if (sequence >= head && !is_nothing(actual)) {
         turn_over(mine, head);
-        uint64_t amount = atomic_load(&mine->open.amount);
+        struct budget_amount sum = load(&mine->open).amount;
+        add(&sum, actual);
         atomic_store(&mine->open.sequence, sequence + 1u);
-        atomic_store(&mine->open.amount, amount + actual);
+        store_amount(&mine->open, sum);
     }
     FAULT("budget.after_charge");
-    budget_give(segment, slot, gate, want);
+    give_back(mine, want);
 }
 
 void
-budget_set_settled(struct segment *segment, uint32_t gate, uint64_t tokens)
+budget_set_settled(struct segment *segment, uint32_t gate, const struct budget_stored *stored)
 {
     CHECK(gate < segment->gates);
-    atomic_store(&segment->budget_settled[gate].tokens, tokens);
+    struct budget_settled *settled = &segment->budget_settled[gate];
+    atomic_store(&settled->used[BUDGET_TOKENS], stored->total.tokens);
+    atomic_store(&settled->used[BUDGET_MONEY], stored->total.nano);
+    for (uint32_t window = 0; window < PERIODS; window++) {
+        atomic_store(&settled->window_start_ms[window], stored->window_start_ms[window]);
+        atomic_store(&settled->used[BUDGET_WINDOWS + window], stored->window_nano[window]);
+    }
 }
 
 void
@@ -156,7 +281,9 @@ budget_sweep(struct segment *segment, uint32_t dead_slot)
     CHECK(dead_slot < segment->slots);
     for (uint32_t gate = 0; gate < segment->gates; gate++) {
         if (atomic_load(&segment->budget_settled[gate].is_used) != 0) {
-            atomic_store(&cell_of(segment, gate, dead_slot)->reserved, 0);
+            struct budget_cell *cell = cell_of(segment, gate, dead_slot);
+            atomic_store(&cell->reserved_tokens, 0);
+            atomic_store(&cell->reserved_nano, 0);
         }
     }
 }

@@ -550,9 +550,8 @@ gate_read(const struct segment *segment, uint32_t gate, struct gate_view *out)
 const char *
 gate_kind_text(enum gate_kind kind)
 {
-    static const char *const texts[GATE_KINDS] = {
-        "none", "user", "key", "group", "account", "pool"
-    };
+    static const char *const texts[GATE_KINDS] = { "none",    "user", "key", "group",
+                                                   "account", "pool", "plan" };
     CHECK((uint32_t)kind < GATE_KINDS);
     return texts[kind];
 }

@@ -40,9 +40,10 @@
 #include "base/list.h"
 #include "shm/segment.h"
 
-/* POOL: the queue for a group's accounts, under the group's id. GROUP: the group's own limit. */
-enum gate_kind { GATE_NONE, GATE_USER, GATE_KEY, GATE_GROUP, GATE_ACCOUNT, GATE_POOL };
-#define GATE_KINDS 6u
+/* PLAN: never taken; its place is where a plan's budget stands (budget.h).
+ * POOL: the queue for a group's accounts, under the group's id. GROUP: the group's own limit. */
+enum gate_kind { GATE_NONE, GATE_USER, GATE_KEY, GATE_GROUP, GATE_ACCOUNT, GATE_POOL, GATE_PLAN };
+#define GATE_KINDS 7u
 #define GATE_INDEX_NONE UINT32_MAX
 
 /* --- in the segment --- */

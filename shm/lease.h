@@ -79,6 +79,8 @@ struct lease_data {
     uint64_t bytes_out;     /* to the client */
     struct lease_tokens tokens;
     uint64_t reserved_tokens; /* of the key's budget */
+    uint64_t reserved_nano;   /* of its payer's */
+    uint64_t subscription_id; /* of the plan that pays; 0 = none */
     uint32_t gate_user;       /* gate indexes held; GATE_INDEX_NONE = not (yet) */
     uint32_t gate_key;
     uint32_t gate_group;
@@ -89,7 +91,7 @@ struct lease_data {
     uint8_t upstream_dialect;
     uint8_t is_stream;
     uint8_t attempt; /* 0 = first */
-    uint8_t reserved;
+    uint8_t charged; /* enum ledger_charged (store/ledger.h) */
     char request_id[REQUEST_ID_BYTES];
     char key_name[NAME_BYTES];
     char account_name[NAME_BYTES];

@@ -194,6 +194,13 @@ read_key(struct catalog *catalog, const struct digest *digest)
     if (err == ERR_OK) {
         err = object_get(txn, MODEL_USER, key->key.user_id, &key->user);
     }
+    if (err == ERR_OK) {
+        err = object_find_plan(txn, key->key.user_id, key->key.group_id, &key->plan);
+        if (err == ERR_GONE) {
+            memset(&key->plan, 0, sizeof(key->plan));
+            err = ERR_OK;
+        }
+    }
     kv_end(txn);
     return err;
 }

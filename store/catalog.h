@@ -87,7 +87,8 @@ void catalog_drop(struct catalog *catalog, struct catalog_view *view);
 struct catalog_key {
     struct key key;
     struct user user;
-    uint32_t group; /* index into view->groups; UINT32_MAX when its group is gone */
+    struct plan plan; /* what the user has for the key's group; id 0 = no plan */
+    uint32_t group;   /* index into view->groups; UINT32_MAX when its group is gone */
 };
 MUST_CHECK enum err
 catalog_key(struct catalog *catalog, const struct digest *digest, const struct catalog_key **out);

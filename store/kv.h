@@ -28,10 +28,11 @@
 /* X(name, text): the tables. Numbers in keys are big-endian, so that they sort. */
 #define KV_TABLE_ROWS(X)                                                           \
     X(META, "meta") /* word -> layout version, next ids, key check */              \
-    X(USER, "user") /* id -> record; these four in the order of enum model_kind */ \
+    X(USER, "user") /* id -> record; these five in the order of enum model_kind */ \
     X(KEY, "key")                                                                  \
     X(GROUP, "group")                                                              \
     X(ACCOUNT, "account")                                                          \
+    X(PLAN, "plan")                                                                \
     X(NAME, "name")           /* kind, name -> id */                               \
     X(DIGEST, "digest")       /* digest of a gateway key -> key id */              \
     X(INDEX, "account_index") /* account index -> account id */                    \
@@ -39,6 +40,7 @@
     X(USAGE, "usage")         /* sequence -> struct ledger_record */               \
     X(POSITION, "position")   /* run id, slot -> next sequence, wall ms */         \
     X(TOTAL, "total")         /* kind, id -> struct ledger_total */                \
+    X(CREDIT, "credit")       /* sequence -> struct ledger_credit */               \
     X(PRICE, "price")         /* source, model -> prices, as JSON */
 
 enum kv_table {

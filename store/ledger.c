@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "store/credit.h"
 #include "store/journal.h"
 #include "store/kv.h"
 #include "store/migrate.h"
@@ -291,6 +292,47 @@ ledger_prune(struct ledger *ledger, uint64_t wall_ms, uint32_t count, uint32_t *
     return err;
 }
 
+/* --- balances --- */
+
+struct topup {
+    struct ledger *ledger;
+    struct str name;
+    int64_t amount_nano;
+    struct str note;
+    struct user *user;
+};
+
+static enum err
+topup_in_txn(struct kv_txn *txn, void *context)
+{
+    const struct topup *topup = context;
+    return credit_add(txn, topup->name, topup->amount_nano, topup->note, topup->user,
+                      topup->ledger->why);
+}
+
+enum err
+ledger_topup(struct ledger *ledger, struct str name, int64_t amount_nano, struct str note,
+             struct user *user)
+{
+    struct topup topup = { ledger, name, amount_nano, note, user };
+    ledger->why[0] = '\0';
+    return kv_write(ledger->kv, topup_in_txn, &topup);
+}
+
+enum err
+ledger_credits(struct ledger *ledger, uint64_t user_id, struct ledger_credit *out, uint32_t count,
+               uint32_t *out_count)
+{
+    struct kv_txn *txn = NULL;
+    *out_count = 0;
+    enum err err = kv_begin(ledger->kv, &txn);
+    if (err == ERR_OK) {
+        err = credit_recent(txn, user_id, out, count, out_count);
+        kv_end(txn);
+    }
+    return err;
+}
+
 /* --- configuration records --- */
 
 struct change {
@@ -312,6 +354,8 @@ created_of(enum model_kind kind, union object *object)
         return &object->group.created_ms;
     case MODEL_ACCOUNT:
         return &object->account.created_ms;
+    case MODEL_PLAN:
+        return &object->plan.created_ms;
     }
     CHECK(false);
     return NULL;
@@ -385,6 +429,18 @@ ledger_remove(struct ledger *ledger, enum model_kind kind, uint64_t id, char why
     struct removal removal = { kind, id, why };
     why[0] = '\0';
     return kv_write(ledger->kv, remove_in_txn, &removal);
+}
+
+enum err
+ledger_find_plan(struct ledger *ledger, uint64_t user_id, uint64_t group_id, struct plan *plan)
+{
+    struct kv_txn *txn = NULL;
+    enum err err = kv_begin(ledger->kv, &txn);
+    if (err == ERR_OK) {
+        err = object_find_plan(txn, user_id, group_id, plan);
+        kv_end(txn);
+    }
+    return err;
 }
 
 enum err

@@ -143,6 +143,10 @@ struct ledger_total {
     int64_t cost_nano;     /* to users */
     int64_t upstream_nano; /* to the operator */
     uint64_t last_used_ms;
+    int64_t balance_nano; /* of the cost, what was taken from balances */
+    /* The cost by windows (base/period.h): when the last one began, and what it has. */
+    uint64_t window_start_ms[PERIODS];
+    uint64_t window_nano[PERIODS];
 };
 MUST_CHECK enum err
 ledger_total(struct ledger *ledger, enum model_kind kind, uint64_t id, struct ledger_total *out);
@@ -157,6 +161,30 @@ ledger_recent(struct ledger *ledger, uint64_t before_sequence, struct ledger_rec
  * younger one goes when that one goes. */
 MUST_CHECK enum err
 ledger_prune(struct ledger *ledger, uint64_t wall_ms, uint32_t count, uint32_t *out_removed);
+
+/* --- balances --- */
+
+#define LEDGER_NOTE_BYTES 128u
+
+/* One change of a user's credit, as it is stored. */
+struct ledger_credit {
+    uint64_t user_id;
+    uint64_t wall_ms;
+    int64_t amount_nano; /* negative: taken back */
+    int64_t credit_nano; /* the sum after it */
+    char note[LEDGER_NOTE_BYTES];
+};
+
+/*
+ * Adds to (or takes from) a user's credit, writes the change down in the same transaction, and
+ * makes the user a prepaid one. *user is the record afterwards. ERR_GONE: no such user; ERR_BAD
+ * with ledger_why(): nothing, too much, or more taken back than there is.
+ */
+MUST_CHECK enum err ledger_topup(struct ledger *ledger, struct str name, int64_t amount_nano,
+                                 struct str note, struct user *user);
+/* A user's changes, newest first, at most `count`. */
+MUST_CHECK enum err ledger_credits(struct ledger *ledger, uint64_t user_id,
+                                   struct ledger_credit *out, uint32_t count, uint32_t *out_count);
 
 /* --- configuration records --- */
 
@@ -176,6 +204,9 @@ MUST_CHECK enum err
 ledger_remove(struct ledger *ledger, enum model_kind kind, uint64_t id, char why[MODEL_WHY_BYTES]);
 MUST_CHECK enum err
 ledger_find(struct ledger *ledger, enum model_kind kind, struct str name, void *object);
+/* The plan of a user for a group. ERR_GONE: none. */
+MUST_CHECK enum err
+ledger_find_plan(struct ledger *ledger, uint64_t user_id, uint64_t group_id, struct plan *plan);
 /* Ascending ids; start with *cursor 0; ERR_EOF after the last. */
 MUST_CHECK enum err
 ledger_next(struct ledger *ledger, enum model_kind kind, uint64_t *cursor, void *object);

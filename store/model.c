@@ -69,6 +69,11 @@ complete(enum model_kind kind, void *object)
         if (key->group[0] == '\0') {
             memcpy(key->group, "default", sizeof("default"));
         }
+    } else if (kind == MODEL_PLAN) {
+        struct plan *plan = object;
+        if (plan->group[0] == '\0') {
+            memcpy(plan->group, "default", sizeof("default"));
+        }
     }
 }
 

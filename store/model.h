@@ -1,5 +1,5 @@
 /*
- * model.h - user, key, group and account: what an operator configures at run time.
+ * model.h - user, key, group, account and plan: what an operator configures at run time.
  *
  * Each is one struct and one table of fields. The table is the only description: the store's record
  * codec, the admin API's JSON, the CLI's options and their help are all made from it, so that a new
@@ -23,10 +23,11 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/period.h"
 #include "base/str.h"
 
-enum model_kind { MODEL_USER, MODEL_KEY, MODEL_GROUP, MODEL_ACCOUNT };
-#define MODEL_KINDS 4
+enum model_kind { MODEL_USER, MODEL_KEY, MODEL_GROUP, MODEL_ACCOUNT, MODEL_PLAN };
+#define MODEL_KINDS 5
 
 enum model_platform { MODEL_OPENAI, MODEL_ANTHROPIC, MODEL_GEMINI };
 
@@ -37,6 +38,8 @@ struct user {
     uint32_t concurrency; /* requests in flight over all keys */
     uint32_t rpm;         /* requests a minute */
     uint64_t tpm;         /* tokens a minute, input and output */
+    bool is_prepaid;      /* pays from a balance; from its first top-up on */
+    int64_t credit_nano;  /* nanodollars: all top-ups, less what was taken back */
     char note[256];
     uint64_t created_ms; /* wall */
 };
@@ -57,8 +60,10 @@ struct key {
     uint32_t concurrency;
     uint32_t rpm;
     uint64_t tpm;
-    uint64_t input_tokens_max; /* of one request, estimated; refused with input_too_large */
-    uint64_t quota_tokens;     /* input + output tokens over the key's life; quota_exhausted */
+    uint64_t input_tokens_max;     /* of one request, estimated; refused with input_too_large */
+    uint64_t quota_tokens;         /* input + output tokens over the key's life; quota_exhausted */
+    uint64_t quota_nano;           /* nanodollars over the key's life; 0 = no limit */
+    uint64_t window_nano[PERIODS]; /* in each 5 hours, day, week, month */
     char note[256];
     uint64_t created_ms;
 };
@@ -98,6 +103,22 @@ struct account {
     uint8_t sealed[SECRET_BYTES_MAX + DIGEST_SEAL_EXTRA_BYTES]; /* the credential, sealed */
     uint32_t sealed_bytes;
     char secret_hint[16]; /* its last 4 characters, for people: "...x7Qd" */
+    char note[256];
+    uint64_t created_ms;
+};
+
+/* What a user may use in a group instead of the balance: a subscription. One for a user and group.
+ */
+struct plan {
+    uint64_t id;
+    char name[NAME_BYTES]; /* unique */
+    char user[NAME_BYTES];
+    uint64_t user_id;
+    char group[NAME_BYTES];
+    uint64_t group_id;
+    bool is_disabled;
+    uint64_t expires_ms; /* wall; 0 = never */
+    uint64_t window_nano[PERIODS];
     char note[256];
     uint64_t created_ms;
 };

@@ -15,10 +15,10 @@
 #include "store/reference.h"
 
 _Static_assert(offsetof(struct user, id) == 0 && offsetof(struct key, id) == 0 &&
-                   offsetof(struct group, id) == 0 && offsetof(struct account, id) == 0,
+                   offsetof(struct group, id) == 0 && offsetof(struct account, id) == 0 &&
+                   offsetof(struct plan, id) == 0,
                "union object begins with the id");
-_Static_assert((int)KV_USER + (int)MODEL_ACCOUNT == (int)KV_ACCOUNT,
-               "tables in the order of kinds");
+_Static_assert((int)KV_USER + (int)MODEL_PLAN == (int)KV_PLAN, "tables in the order of kinds");
 
 static enum kv_table
 table_of(enum model_kind kind)
@@ -46,6 +46,8 @@ name_of(enum model_kind kind, const void *object)
         return ((const struct group *)object)->name;
     case MODEL_ACCOUNT:
         return ((const struct account *)object)->name;
+    case MODEL_PLAN:
+        return ((const struct plan *)object)->name;
     }
     CHECK(false);
     return "";
@@ -112,6 +114,20 @@ object_get(struct kv_txn *txn, enum model_kind kind, uint64_t id, void *object)
     return err != ERR_OK ? err : decode(kind, id, record, object);
 }
 
+enum err
+object_find_plan(struct kv_txn *txn, uint64_t user_id, uint64_t group_id, struct plan *plan)
+{
+    uint64_t id = 0;
+    enum err err;
+    while ((err = reference_next(txn, MODEL_USER, user_id, MODEL_PLAN, &id)) == ERR_OK) {
+        err = object_get(txn, MODEL_PLAN, id, plan);
+        if (err != ERR_OK || plan->group_id == group_id) {
+            return err;
+        }
+    }
+    return err == ERR_EOF ? ERR_GONE : err;
+}
+
 /* An id that an index table holds under `key`. */
 static enum err
 get_id(struct kv_txn *txn, enum kv_table table, struct str key, uint64_t *out)
@@ -129,8 +145,8 @@ get_id(struct kv_txn *txn, enum kv_table table, struct str key, uint64_t *out)
     return ERR_OK;
 }
 
-static enum err
-find_id(struct kv_txn *txn, enum model_kind kind, struct str name, uint64_t *out)
+enum err
+object_id(struct kv_txn *txn, enum model_kind kind, struct str name, uint64_t *out)
 {
     struct name_key key;
     *out = 0;
@@ -144,7 +160,7 @@ enum err
 object_find(struct kv_txn *txn, enum model_kind kind, struct str name, void *object)
 {
     uint64_t id = 0;
-    enum err err = find_id(txn, kind, name, &id);
+    enum err err = object_id(txn, kind, name, &id);
     return err != ERR_OK ? err : object_get(txn, kind, id, object);
 }
 
@@ -220,99 +236,6 @@ object_each(struct kv_txn *txn, enum model_kind kind, object_each_fn on_record, 
 
 /* --- what an object refers to --- */
 
-static enum err
-say_gone(char *why, enum model_kind kind, struct str name)
-{
-    struct str shown = str_make(name.data, name.len < NAME_BYTES ? name.len : NAME_BYTES);
-    snprintf(why, MODEL_WHY_BYTES, "%s: there is no %s \"%.*s\"", noun_of(kind), noun_of(kind),
-             STR_ARG(shown));
-    return ERR_GONE;
-}
-
-static enum err
-resolve_key(struct kv_txn *txn, struct key *key, char *why)
-{
-    enum err err = find_id(txn, MODEL_USER, str_of(key->user), &key->user_id);
-    if (err != ERR_OK) {
-        return err == ERR_GONE ? say_gone(why, MODEL_USER, str_of(key->user)) : err;
-    }
-    if (key->group[0] == '\0') {
-        memcpy(key->group, OBJECT_DEFAULT_GROUP, sizeof(OBJECT_DEFAULT_GROUP));
-    }
-    err = find_id(txn, MODEL_GROUP, str_of(key->group), &key->group_id);
-    return err == ERR_GONE ? say_gone(why, MODEL_GROUP, str_of(key->group)) : err;
-}
-
-static enum err
-resolve_account(struct kv_txn *txn, struct account *account, char *why)
-{
-    struct str rest = str_of(account->groups);
-    struct str name;
-    uint64_t id = 0;
-    bool has_any = false;
-    while (match_next(&rest, &name)) {
-        enum err err = find_id(txn, MODEL_GROUP, name, &id);
-        if (err != ERR_OK) {
-            return err == ERR_GONE ? say_gone(why, MODEL_GROUP, name) : err;
-        }
-        has_any = true;
-    }
-    if (!has_any) {
-        memcpy(account->groups, OBJECT_DEFAULT_GROUP, sizeof(OBJECT_DEFAULT_GROUP));
-    }
-    return ERR_OK;
-}
-
-static enum err
-resolve(struct kv_txn *txn, enum model_kind kind, void *object, char *why)
-{
-    switch (kind) {
-    case MODEL_KEY:
-        return resolve_key(txn, object, why);
-    case MODEL_ACCOUNT:
-        return resolve_account(txn, object, why);
-    case MODEL_USER:
-    case MODEL_GROUP:
-        return ERR_OK;
-    }
-    return ERR_BUG;
-}
-
-static enum err
-refer_account(struct kv_txn *txn, const struct account *account, bool is_set)
-{
-    struct str rest = str_of(account->groups);
-    struct str name;
-    while (match_next(&rest, &name)) {
-        uint64_t id = 0;
-        enum err err = find_id(txn, MODEL_GROUP, name, &id);
-        if (err == ERR_OK) {
-            err = reference_set(txn, MODEL_GROUP, id, MODEL_ACCOUNT, account->id, is_set);
-        }
-        if (err != ERR_OK) {
-            return err;
-        }
-    }
-    return ERR_OK;
-}
-
-/* Adds or removes all reference rows of one object. */
-static enum err
-refer(struct kv_txn *txn, enum model_kind kind, const void *object, bool is_set)
-{
-    if (kind == MODEL_ACCOUNT) {
-        return refer_account(txn, object, is_set);
-    }
-    if (kind == MODEL_KEY) {
-        const struct key *key = object;
-        enum err err = reference_set(txn, MODEL_USER, key->user_id, kind, key->id, is_set);
-        return err != ERR_OK
-                   ? err
-                   : reference_set(txn, MODEL_GROUP, key->group_id, kind, key->id, is_set);
-    }
-    return ERR_OK;
-}
-
 /* ERR_DENIED with the name of one that refers to (kind, id). */
 static enum err
 check_unreferenced(struct kv_txn *txn, enum model_kind kind, uint64_t id, char *why)
@@ -336,7 +259,7 @@ static struct str
 next_id_key(enum model_kind kind)
 {
     static const char *const words[MODEL_KINDS] = { "next_user", "next_key", "next_group",
-                                                    "next_account" };
+                                                    "next_account", "next_plan" };
     return str_of(words[kind]);
 }
 
@@ -473,6 +396,20 @@ check_group_count(struct kv_txn *txn, char *why)
     return err;
 }
 
+/* Two plans of a user in one group: which would pay? */
+static enum err
+check_only_plan(struct kv_txn *txn, const struct plan *plan, char *why)
+{
+    struct plan other;
+    enum err err = object_find_plan(txn, plan->user_id, plan->group_id, &other);
+    if (err != ERR_OK) {
+        return err == ERR_GONE ? ERR_OK : err;
+    }
+    snprintf(why, MODEL_WHY_BYTES, "user \"%s\" has the plan \"%s\" for group \"%s\" already",
+             plan->user, other.name, plan->group);
+    return ERR_DENIED;
+}
+
 /* The rows that only one kind has. */
 static enum err
 add_special(struct kv_txn *txn, enum model_kind kind, void *object, char *why)
@@ -486,6 +423,8 @@ add_special(struct kv_txn *txn, enum model_kind kind, void *object, char *why)
         return check_group_count(txn, why);
     case MODEL_ACCOUNT:
         return add_account(txn, object, why);
+    case MODEL_PLAN:
+        return check_only_plan(txn, object, why);
     }
     return ERR_BUG;
 }
@@ -494,11 +433,11 @@ enum err
 object_create(struct kv_txn *txn, enum model_kind kind, void *object, char *why)
 {
     why[0] = '\0';
-    enum err err = resolve(txn, kind, object, why);
+    enum err err = reference_resolve(txn, kind, object, why);
     err = err != ERR_OK ? err : assign_id(txn, kind, object);
     err = err != ERR_OK ? err : add_name(txn, kind, object, why);
     err = err != ERR_OK ? err : add_special(txn, kind, object, why);
-    err = err != ERR_OK ? err : refer(txn, kind, object, true);
+    err = err != ERR_OK ? err : reference_object(txn, kind, object, true);
     return err != ERR_OK ? err : put_record(txn, kind, object);
 }
 
@@ -535,10 +474,10 @@ object_update(struct kv_txn *txn, enum model_kind kind, const void *object, char
         snprintf(why, MODEL_WHY_BYTES, "name: cannot be changed");
         return ERR_DENIED;
     }
-    err = resolve(txn, kind, &fresh, why);
+    err = reference_resolve(txn, kind, &fresh, why);
     err = err != ERR_OK ? err : update_special(txn, kind, &old, &fresh, why);
-    err = err != ERR_OK ? err : refer(txn, kind, &old, false);
-    err = err != ERR_OK ? err : refer(txn, kind, &fresh, true);
+    err = err != ERR_OK ? err : reference_object(txn, kind, &old, false);
+    err = err != ERR_OK ? err : reference_object(txn, kind, &fresh, true);
     return err != ERR_OK ? err : put_record(txn, kind, &fresh);
 }
 
@@ -549,6 +488,7 @@ del_special(struct kv_txn *txn, enum model_kind kind, const union object *object
     switch (kind) {
     case MODEL_USER:
     case MODEL_GROUP:
+    case MODEL_PLAN:
         return ERR_OK;
     case MODEL_KEY:
         return kv_del(txn, KV_DIGEST, digest_str(&object->key.digest));
@@ -578,7 +518,7 @@ object_remove(struct kv_txn *txn, enum model_kind kind, uint64_t id, char *why)
     }
     err = check_unreferenced(txn, kind, id, why);
     err = err != ERR_OK ? err : del_special(txn, kind, &object);
-    err = err != ERR_OK ? err : refer(txn, kind, &object, false);
+    err = err != ERR_OK ? err : reference_object(txn, kind, &object, false);
     if (err == ERR_OK) {
         struct str text = str_of(name_of(kind, &object));
         err = kv_del(txn, KV_NAME, make_name_key(&name, kind, text));

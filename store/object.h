@@ -1,8 +1,10 @@
 /*
- * object.h - users, keys, groups and accounts inside one transaction: records and their indexes.
+ * object.h - users, keys, groups, accounts and plans inside one transaction: records and their
+ * indexes.
  *
  * A record lies under its id; names, key digests and account indexes lead to ids; a reference row
- * says which object names which (a key its user and group, an account its groups), so that nothing
+ * says which object names which (a key its user and group, an account its groups, a plan its
+ * user and group), so that nothing
  * is removed that something else needs. Everything that belongs to one change is in one
  * transaction, so indexes and records agree whatever dies.
  *
@@ -28,16 +30,24 @@ union object {
     struct key key;
     struct group group;
     struct account account;
+    struct plan plan;
 };
 
 #define OBJECT_DEFAULT_GROUP "default"
 
 /* ERR_GONE: no such object; ERR_BAD: the record cannot be read (the log says which). */
 MUST_CHECK enum err object_get(struct kv_txn *txn, enum model_kind kind, uint64_t id, void *object);
+/* The id alone. */
+MUST_CHECK enum err
+object_id(struct kv_txn *txn, enum model_kind kind, struct str name, uint64_t *out);
 MUST_CHECK enum err
 object_find(struct kv_txn *txn, enum model_kind kind, struct str name, void *object);
 MUST_CHECK enum err
 object_find_key(struct kv_txn *txn, const struct digest *digest, struct key *key);
+
+/* What this user has for this group. ERR_GONE: no plan. */
+MUST_CHECK enum err
+object_find_plan(struct kv_txn *txn, uint64_t user_id, uint64_t group_id, struct plan *plan);
 
 /* The first readable object with an id above *cursor, which moves to it. ERR_EOF: none. */
 MUST_CHECK enum err

@@ -24,4 +24,17 @@ MUST_CHECK enum err reference_set(struct kv_txn *txn, enum model_kind named, uin
 MUST_CHECK enum err reference_first(struct kv_txn *txn, enum model_kind named, uint64_t named_id,
                                     enum model_kind *out_naming, uint64_t *out_naming_id);
 
+/* The next one of a kind that names this object, after *cursor (0 = the first), which moves to it.
+ * ERR_EOF: no more. */
+MUST_CHECK enum err reference_next(struct kv_txn *txn, enum model_kind named, uint64_t named_id,
+                                   enum model_kind naming, uint64_t *cursor);
+
+/* Fills in the ids of what an object names, and the group "default" where none is named. ERR_GONE
+ * with a sentence in `why` (MODEL_WHY_BYTES): one of them does not exist. */
+MUST_CHECK enum err
+reference_resolve(struct kv_txn *txn, enum model_kind kind, void *object, char *why);
+/* Makes or removes all rows of one object, whose ids are filled in. */
+MUST_CHECK enum err
+reference_object(struct kv_txn *txn, enum model_kind kind, const void *object, bool is_set);
+
 #endif

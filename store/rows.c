@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "base/money.h"
+
 #define COUNT_MAX 1000000u /* requests in flight or a minute: more is a slip */
 /* What a window counts in a minute (shm/window.h). */
 #define TOKENS_A_MINUTE_MAX ((1ull << 40) - 1)
@@ -16,6 +18,20 @@
 #define CREATED (MODEL_IS_KEY | MODEL_IS_SETTABLE | MODEL_IS_SHOWN) /* given once */
 #define SET (MODEL_IS_SETTABLE | MODEL_IS_SHOWN)
 #define LISTED MODEL_IS_LISTED
+
+/* Nanodollars, for people dollars. A thousand million dollars: more is a slip. */
+#define DOLLARS_MAX (1000000000ull * MONEY_NANO_PER_DOLLAR)
+#define MONEY_ROW(object, text, member, words)                                                   \
+    {                                                                                            \
+        .name = text, .type = MODEL_DECIMAL, AT(object, member), .max = DOLLARS_MAX, .scale = 9, \
+        .flags = SET | LISTED, .help = "Dollars " words "; 0 = no limit."                        \
+    }
+#define WINDOW_ROWS(object, prefix)                                                             \
+    MONEY_ROW(object, prefix "5h", window_nano[PERIOD_5H],                                      \
+              "in 5 hours, from 00:00 UTC of 1970 on"),                                         \
+        MONEY_ROW(object, prefix "day", window_nano[PERIOD_DAY], "a day, UTC"),                 \
+        MONEY_ROW(object, prefix "week", window_nano[PERIOD_WEEK], "a week, from Monday, UTC"), \
+        MONEY_ROW(object, prefix "month", window_nano[PERIOD_MONTH], "a calendar month, UTC")
 
 #define AT(kind, member) \
     .offset = offsetof(struct kind, member), .size = sizeof(((struct kind *)0)->member)
@@ -59,6 +75,18 @@ static const struct model_field user_fields[] = {
       .flags = SET | LISTED,
       .help = "Requests a minute at most, over all keys of the user; 0 = no limit." },
     TPM_ROW(user, ", over all keys of the user"),
+    { .name = "prepaid",
+      .type = MODEL_BOOL,
+      AT(user, is_prepaid),
+      .flags = SET | LISTED,
+      .help =
+          "Pays from a balance, and is refused when that is used up; the first topup sets it." },
+    { .name = "credit_nano",
+      .type = MODEL_U64,
+      AT(user, credit_nano),
+      .max = INT64_MAX,
+      .flags = MODEL_IS_HIDDEN,
+      .help = "Nanodollars: all top-ups, less what was taken back." },
     { .name = "disabled",
       .type = MODEL_BOOL,
       AT(user, is_disabled),
@@ -153,6 +181,8 @@ static const struct model_field key_fields[] = {
       .max = UINT64_MAX >> 1,
       .flags = SET,
       .help = "Input and output tokens over the life of the key; 0 = no limit." },
+    MONEY_ROW(key, "quota", quota_nano, "over the life of the key"),
+    WINDOW_ROWS(key, "quota_"),
     { .name = "disabled",
       .type = MODEL_BOOL,
       AT(key, is_disabled),
@@ -314,6 +344,56 @@ static const struct model_field account_fields[] = {
     NOTE_AND_CREATED(account),
 };
 
+static const struct model_field plan_fields[] = {
+    { .name = "id",
+      .type = MODEL_U64,
+      AT(plan, id),
+      .max = UINT64_MAX,
+      .flags = MODEL_IS_SHOWN | LISTED,
+      .help = "Number of this plan, never used again." },
+    { .name = "name",
+      .type = MODEL_TEXT,
+      AT(plan, name),
+      .flags = CREATED | LISTED,
+      .help = "1 to 63 of A-Z a-z 0-9 . _ - @, unique." },
+    { .name = "user",
+      .type = MODEL_TEXT,
+      AT(plan, user),
+      .flags = CREATED | LISTED,
+      .help = "Name of the user who has it." },
+    { .name = "user_id",
+      .type = MODEL_U64,
+      AT(plan, user_id),
+      .max = UINT64_MAX,
+      .flags = MODEL_IS_HIDDEN,
+      .help = "Id of its user." },
+    { .name = "group",
+      .type = MODEL_TEXT,
+      AT(plan, group),
+      .flags = CREATED | LISTED,
+      .standard = "default",
+      .help = "Name of the group it is for: keys of the user in this group use it." },
+    { .name = "group_id",
+      .type = MODEL_U64,
+      AT(plan, group_id),
+      .max = UINT64_MAX,
+      .flags = MODEL_IS_HIDDEN,
+      .help = "Id of its group." },
+    { .name = "expires",
+      .type = MODEL_TIME,
+      AT(plan, expires_ms),
+      .max = TIME_MAX,
+      .flags = SET | LISTED,
+      .help = "When it ends: RFC 3339, 30d, 12h, or never." },
+    WINDOW_ROWS(plan, ""),
+    { .name = "disabled",
+      .type = MODEL_BOOL,
+      AT(plan, is_disabled),
+      .flags = MODEL_IS_SHOWN | LISTED,
+      .help = "Out of use until it is enabled: its keys are refused." },
+    NOTE_AND_CREATED(plan),
+};
+
 #define FIELDS(kind) \
     .fields = kind##_fields, .field_count = sizeof(kind##_fields) / sizeof(kind##_fields[0])
 
@@ -338,6 +418,11 @@ const struct model_table rows_tables[MODEL_KINDS] = {
                         .nouns = "accounts",
                         .size = sizeof(struct account),
                         FIELDS(account) },
+    [MODEL_PLAN] = { .kind = MODEL_PLAN,
+                     .noun = "plan",
+                     .nouns = "plans",
+                     .size = sizeof(struct plan),
+                     FIELDS(plan) },
 };
 
 _Static_assert(sizeof(enum model_platform) == sizeof(uint32_t), "a choice is read as 32 bits");

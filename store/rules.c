@@ -193,6 +193,12 @@ rules_check(enum model_kind kind, const void *object, char why[MODEL_WHY_BYTES])
         enum err err = check_name("name", group->name, why);
         return err != ERR_OK ? err : check_globs("models", group->models, why);
     }
+    case MODEL_PLAN: {
+        const struct plan *plan = object;
+        enum err err = check_name("name", plan->name, why);
+        err = err != ERR_OK ? err : check_name("user", plan->user, why);
+        return err != ERR_OK ? err : check_name("group", plan->group, why);
+    }
     case MODEL_ACCOUNT: {
         enum err err = check_name("name", ((const struct account *)object)->name, why);
         return err != ERR_OK ? err : check_account(object, why);

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+static const char *const budgets[] = { "strict", "soft", NULL };
+
 const struct setting storeconf_rows[] = {
     { .key = "dir",
       .type = SETTING_TEXT,
@@ -36,6 +38,17 @@ const struct setting storeconf_rows[] = {
       .is_reloadable = true,
       .help = "Usage records of finished requests are written together, this often. Only a crash "
               "of the whole machine can lose the last of them." },
+    { .key = "budget",
+      .type = SETTING_CHOICE,
+      .offset = offsetof(struct storeconf, budget),
+      .size = sizeof(uint32_t),
+      .choices = budgets,
+      .standard = "strict",
+      .unit = "",
+      .is_reloadable = true,
+      .help = "strict: a request reserves what it may cost before it goes out, so that no quota, "
+              "balance or plan is passed however many requests race. soft: it is asked only "
+              "whether anything is left; the requests under way may pass the limit." },
     { .key = "keep_days",
       .type = SETTING_U32,
       .offset = offsetof(struct storeconf, keep_days),

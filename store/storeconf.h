@@ -11,10 +11,13 @@
 
 #include "base/setting.h"
 
+enum storeconf_budget { STORECONF_STRICT, STORECONF_SOFT };
+
 struct storeconf {
     char dir[256];      /* data.mdb, lock.mdb, secret.key live here */
     uint64_t map_bytes; /* address space of the store; sparse */
     uint32_t commit_ms; /* group commit of finished requests */
+    uint32_t budget;    /* enum storeconf_budget */
     uint32_t keep_days; /* usage records older than this are removed; totals stay */
 };
 

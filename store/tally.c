@@ -9,8 +9,9 @@
 #include "base/money.h"
 #include "base/str.h"
 
-#define TOTAL_BYTES 56     /* seven numbers */
-#define TOTAL_BYTES_OLD 48 /* layout 1 had no upstream cost */
+/* Numbers were added at the end: what a row does not have yet is 0. */
+#define TOTAL_NUMBERS (8u + 2u * PERIODS)
+#define TOTAL_NUMBERS_MIN 6u
 
 struct total_key {
     uint8_t bytes[9]; /* kind, id */
@@ -41,16 +42,26 @@ tally_read(struct kv_txn *txn, enum model_kind kind, uint64_t id, struct ledger_
     if (err != ERR_OK) {
         return err == ERR_GONE ? ERR_OK : err;
     }
-    if (value.len != TOTAL_BYTES && value.len != TOTAL_BYTES_OLD) {
+    uint64_t numbers[TOTAL_NUMBERS] = { 0 };
+    size_t count = value.len / 8;
+    if (value.len % 8 != 0 || count < TOTAL_NUMBERS_MIN || count > TOTAL_NUMBERS) {
         return ERR_BAD;
     }
-    out->requests = kv_unpack64(value.data);
-    out->failures = kv_unpack64(value.data + 8);
-    out->tokens_in = kv_unpack64(value.data + 16);
-    out->tokens_out = kv_unpack64(value.data + 24);
-    out->cost_nano = (int64_t)kv_unpack64(value.data + 32);
-    out->last_used_ms = kv_unpack64(value.data + 40);
-    out->upstream_nano = value.len == TOTAL_BYTES ? (int64_t)kv_unpack64(value.data + 48) : 0;
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = kv_unpack64(value.data + 8 * i);
+    }
+    *out = (struct ledger_total){ .requests = numbers[0],
+                                  .failures = numbers[1],
+                                  .tokens_in = numbers[2],
+                                  .tokens_out = numbers[3],
+                                  .cost_nano = (int64_t)numbers[4],
+                                  .last_used_ms = numbers[5],
+                                  .upstream_nano = (int64_t)numbers[6],
+                                  .balance_nano = (int64_t)numbers[7] };
+    for (uint32_t i = 0; i < PERIODS; i++) {
+        out->window_start_ms[i] = numbers[8 + 2 * i];
+        out->window_nano[i] = numbers[9 + 2 * i];
+    }
     return ERR_OK;
 }
 
@@ -58,14 +69,23 @@ static enum err
 write_total(struct kv_txn *txn, const struct tally_cell *cell)
 {
     struct total_key key;
-    uint8_t value[TOTAL_BYTES];
-    kv_pack64(value, cell->total.requests);
-    kv_pack64(value + 8, cell->total.failures);
-    kv_pack64(value + 16, cell->total.tokens_in);
-    kv_pack64(value + 24, cell->total.tokens_out);
-    kv_pack64(value + 32, (uint64_t)cell->total.cost_nano);
-    kv_pack64(value + 40, cell->total.last_used_ms);
-    kv_pack64(value + 48, (uint64_t)cell->total.upstream_nano);
+    const struct ledger_total *total = &cell->total;
+    uint64_t numbers[TOTAL_NUMBERS] = { total->requests,
+                                        total->failures,
+                                        total->tokens_in,
+                                        total->tokens_out,
+                                        (uint64_t)total->cost_nano,
+                                        total->last_used_ms,
+                                        (uint64_t)total->upstream_nano,
+                                        (uint64_t)total->balance_nano };
+    for (uint32_t i = 0; i < PERIODS; i++) {
+        numbers[8 + 2 * i] = total->window_start_ms[i];
+        numbers[9 + 2 * i] = total->window_nano[i];
+    }
+    uint8_t value[8 * TOTAL_NUMBERS];
+    for (uint32_t i = 0; i < TOTAL_NUMBERS; i++) {
+        kv_pack64(value + 8 * i, numbers[i]);
+    }
     return kv_put(txn, KV_TOTAL, make_key(&key, cell->kind, cell->id),
                   str_make((const char *)value, sizeof(value)));
 }
@@ -81,7 +101,7 @@ static enum err
 find_cell(struct tally *tally, struct kv_txn *txn, enum model_kind kind, uint64_t id,
           struct tally_cell **out)
 {
-    uint64_t mixed = (id * 4 + (uint64_t)kind) * 0x9e3779b97f4a7c15ull;
+    uint64_t mixed = (id * MODEL_KINDS + (uint64_t)kind) * 0x9e3779b97f4a7c15ull;
     struct tally_cell *cell = &tally->cells[mixed >> 56];
     _Static_assert(TALLY_CELLS == 256, "the top 8 bits are the place");
     *out = cell;
@@ -95,6 +115,24 @@ find_cell(struct tally *tally, struct kv_txn *txn, enum model_kind kind, uint64_
         err = tally_read(txn, kind, id, &cell->total);
     }
     return err;
+}
+
+/* The window that a record belongs to follows from its time. One that came late, for a window that
+ * is over, counts in none. */
+static void
+add_windows(struct ledger_total *total, const struct ledger_record *record)
+{
+    uint64_t cost = record->cost_nano > 0 ? (uint64_t)record->cost_nano : 0;
+    for (uint32_t i = 0; i < PERIODS; i++) {
+        uint64_t start = period_start((enum period)i, record->start_wall_ms);
+        if (start > total->window_start_ms[i]) {
+            total->window_start_ms[i] = start;
+            total->window_nano[i] = 0;
+        }
+        if (start == total->window_start_ms[i]) {
+            total->window_nano[i] = add_to_end(total->window_nano[i], cost);
+        }
+    }
 }
 
 static void
@@ -112,6 +150,10 @@ add_record(struct ledger_total *total, const struct ledger_record *record, bool 
     total->tokens_out = add_to_end(total->tokens_out, record->out_total);
     total->cost_nano = money_add(total->cost_nano, record->cost_nano);
     total->upstream_nano = money_add(total->upstream_nano, record->upstream_nano);
+    if ((record->charged & LEDGER_BALANCE) != 0) {
+        total->balance_nano = money_add(total->balance_nano, record->cost_nano);
+    }
+    add_windows(total, record);
     if (record->start_wall_ms > total->last_used_ms) {
         total->last_used_ms = record->start_wall_ms;
     }
@@ -122,10 +164,9 @@ enum err
 tally_add(struct tally *tally, struct kv_txn *txn, const struct ledger_record *record)
 {
     const uint64_t ids[MODEL_KINDS] = {
-        [MODEL_USER] = record->user_id,
-        [MODEL_KEY] = record->key_id,
-        [MODEL_GROUP] = record->group_id,
-        [MODEL_ACCOUNT] = record->account_id,
+        [MODEL_USER] = record->user_id,         [MODEL_KEY] = record->key_id,
+        [MODEL_GROUP] = record->group_id,       [MODEL_ACCOUNT] = record->account_id,
+        [MODEL_PLAN] = record->subscription_id,
     };
     for (uint32_t i = 0; i < MODEL_KINDS; i++) {
         struct tally_cell *cell = NULL;

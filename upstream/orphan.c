@@ -67,6 +67,8 @@ orphan_bill(const struct lease_view *lease, struct ledger_record *out)
         .upstream_dialect = data->upstream_dialect,
         .attempt = data->attempt,
         .is_last = 1,
+        .charged = data->charged,
+        .subscription_id = data->subscription_id,
         .code = "worker_died",
     };
     copy_cut(out->request_id, sizeof out->request_id, data->request_id, sizeof data->request_id);

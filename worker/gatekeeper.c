@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "http/header.h"
-#include "shm/budget.h"
 #include "shm/counter.h"
 #include "store/match.h"
 #include "worker/minute.h"
@@ -133,7 +132,6 @@ check_key(struct relay *relay, const struct catalog_key *key, struct reply *refu
     relay->user_id = key->user.id;
     relay->group = key->group;
     relay->group_id = relay->view->groups[key->group].group.id;
-    relay->key_quota_tokens = key->key.quota_tokens;
     return ERR_OK;
 }
 
@@ -274,36 +272,6 @@ find_gates(struct relay *relay, const struct catalog_key *key)
     return ERR_OK;
 }
 
-/* What the request may use: its estimated input and what it asks for at most. */
-static uint64_t
-estimate(const struct relay *relay)
-{
-    uint64_t output = relay->peek == NULL ? 0 : relay->peek->output_tokens_max;
-    /* At least one: a key whose quota is used up to the last token gets no further request. */
-    return 1 + relay->stream.input_tokens + (output > USAGE_TOKENS_MAX ? USAGE_TOKENS_MAX : output);
-}
-
-static enum err
-take_quota(struct relay *relay, struct reply *refusal)
-{
-    struct worker *worker = relay->worker;
-    uint32_t gate = relay->holds[RELAY_GATE_KEY].gate;
-    uint64_t want = relay->key_quota_tokens == 0 ? 0 : estimate(relay);
-    if (budget_take(worker->segment, worker->slot, gate, relay->key_quota_tokens, want) == ERR_OK) {
-        relay->reserved_tokens = want;
-        relay->has_budget = true;
-        return ERR_OK;
-    }
-    struct budget_view view;
-    budget_read(worker->segment, gate, &view);
-    struct str message = arena_printf(
-        &relay->request->arena,
-        "The quota of this API key is used up: %" PRIu64 " of %" PRIu64 " tokens used, %" PRIu64
-        " reserved by requests under way, this one may need %" PRIu64,
-        view.settled + view.charged, relay->key_quota_tokens, view.reserved, want);
-    return refuse(relay, refusal, 412, "quota_exhausted", message, COUNTER_REFUSED_QUOTA);
-}
-
 enum err
 gatekeeper_limits(struct relay *relay, const struct catalog_key *key, struct reply *refusal)
 {
@@ -318,7 +286,7 @@ gatekeeper_limits(struct relay *relay, const struct catalog_key *key, struct rep
     if (err != ERR_OK) {
         return err;
     }
-    err = take_quota(relay, refusal);
+    err = purse_take(relay, key, refusal);
     if (err != ERR_OK) {
         minute_give(relay);
     }

@@ -37,6 +37,7 @@
 #include "upstream/select.h"
 #include "worker/affinity.h"
 #include "worker/minute.h"
+#include "worker/purse.h"
 #include "worker/reply.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
@@ -87,14 +88,12 @@ struct relay {
     uint64_t key_id;
     uint64_t user_id;
     uint64_t group_id;
-    uint32_t group; /* in view */
-    uint64_t key_quota_tokens;
+    uint32_t group;            /* in view */
     struct catalog_view *view; /* held by reference from ADMIT on */
 
     /* what it holds */
-    uint32_t lease;  /* LEASE_NONE = none */
-    bool has_budget; /* reserved_tokens (maybe 0) stand in the key's budget */
-    uint64_t reserved_tokens;
+    uint32_t lease;     /* LEASE_NONE = none */
+    struct purse purse; /* what it reserved of its key's and its payer's budget */
     struct minute minute;
     struct relay_hold holds[RELAY_GATES];
     struct select_choice choice; /* held when has_choice; waited for when waits_bound */

@@ -7,7 +7,6 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "proto/usage.h"
-#include "shm/budget.h"
 #include "shm/counter.h"
 #include "shm/health.h"
 #include "shm/heritage.h"
@@ -65,7 +64,9 @@ fill_record(const struct relay *relay, const struct lease_data *data, struct led
                                       .client_dialect = data->client_dialect,
                                       .upstream_dialect = data->upstream_dialect,
                                       .attempt = (uint8_t)relay->tried_count,
-                                      .is_last = 1 };
+                                      .is_last = 1,
+                                      .charged = relay->purse.charged,
+                                      .subscription_id = relay->purse.plan_id };
     if (data->first_byte_ms != 0) {
         record->first_byte_ms = cap32(data->first_byte_ms - data->start_ms);
     }
@@ -85,22 +86,20 @@ tokens_used(const struct relay *relay)
 }
 
 static void
-settle_limits(struct relay *relay, bool is_recorded, uint64_t sequence)
+settle_limits(struct relay *relay, bool is_recorded, uint64_t sequence, uint64_t cost_nano)
 {
     struct worker *worker = relay->worker;
-    uint32_t gate = relay->holds[RELAY_GATE_KEY].gate;
-    if (!relay->has_budget) {
+    if (!relay->purse.is_taken) {
         return;
     }
-    relay->has_budget = false;
     if (!is_recorded) {
         /* It reached no account: refused in a queue, or its client left it. */
-        budget_give(worker->segment, worker->slot, gate, relay->reserved_tokens);
+        purse_give(relay);
         minute_give(relay);
         return;
     }
     uint64_t used = tokens_used(relay);
-    budget_settle(worker->segment, worker->slot, gate, relay->reserved_tokens, used, sequence);
+    purse_settle(relay, (struct budget_amount){ .tokens = used, .nano = cost_nano }, sequence);
     minute_settle(relay, used);
     if (relay->has_choice && used > 0) {
         select_settle(worker->segment, worker->slot, &relay->choice, used, now_of(relay));
@@ -114,7 +113,7 @@ settle_lease(struct relay *relay)
 {
     struct worker *worker = relay->worker;
     if (relay->lease == LEASE_NONE) {
-        CHECK(!relay->has_budget);
+        CHECK(!relay->purse.is_taken);
         return;
     }
     lease_set_action(&worker->leases, relay->lease, LEASE_SETTLING);
@@ -133,7 +132,8 @@ settle_lease(struct relay *relay)
     FAULT("settle.after_record");
     worker->by_lease[relay->lease] = NULL;
     relay->lease = LEASE_NONE;
-    settle_limits(relay, is_recorded, sequence);
+    settle_limits(relay, is_recorded, sequence,
+                  is_recorded && record.cost_nano > 0 ? (uint64_t)record.cost_nano : 0);
 }
 
 static void

@@ -352,3 +352,59 @@ Test(bindings, are_listed_and_cleared)
     cr_expect(says(office, "\"dropped\":1"), "%s", office->body);
     close_office(office);
 }
+
+/* --- money --- */
+
+Test(objects, keep_payments_and_what_is_left)
+{
+    struct office *office = open_office();
+    EXPECT(office, 201, "POST", "/v1/users", "{\"name\":\"joe\"}");
+    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
+    cr_expect(says(office, "\"prepaid\":false"), "%s", office->body);
+    EXPECT(office, 200, "POST", "/v1/users/joe/topup", "{\"amount\":\"12.5\",\"note\":\"cash\"}");
+    cr_expect(says(office, "\"balance\":12.5") && says(office, "\"note\":\"cash\""), "%s",
+              office->body);
+    EXPECT(office, 200, "POST", "/v1/users/joe/topup", "{\"amount\":-2.500000001}");
+    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
+    cr_expect(says(office, "\"balance\":9.999999999") && says(office, "\"prepaid\":true"), "%s",
+              office->body);
+    EXPECT(office, 200, "GET", "/v1/users/joe", "");
+    cr_expect(says(office, "\"balance\":9.999999999") && !says(office, "credit_nano"), "%s",
+              office->body);
+    static const char *const bad[] = { "{}",
+                                       "{\"amount\":0}",
+                                       "{\"amount\":\"much\"}",
+                                       "{\"amount\":-10}",
+                                       "{\"amount\":1e300}",
+                                       "{\"amount\":0.0000000001}",
+                                       "{\"amount\":[1]}",
+                                       "{\"amount\":1,\"note\":7}" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        EXPECT(office, 400, "POST", "/v1/users/joe/topup", bad[i]);
+    }
+    EXPECT(office, 404, "POST", "/v1/users/ann/topup", "{\"amount\":1}");
+    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
+    cr_expect(says(office, "\"balance\":9.999999999"), "%s", office->body);
+    close_office(office);
+}
+
+Test(objects, have_plans_that_name_a_user_and_a_group)
+{
+    struct office *office = open_office();
+    EXPECT(office, 201, "POST", "/v1/users", "{\"name\":\"joe\"}");
+    EXPECT(office, 201, "POST", "/v1/plans",
+           "{\"name\":\"pro\",\"user\":\"joe\",\"day\":\"5\",\"month\":60.25}");
+    cr_expect(says(office, "\"group\":\"default\"") && says(office, "\"day\":5") &&
+                  says(office, "\"month\":60.25"),
+              "%s", office->body);
+    cr_expect(says(office, "\"used\":{\"tokens\":0,\"money\":0,\"5h\":0,\"day\":0"), "%s",
+              office->body);
+    EXPECT(office, 409, "POST", "/v1/plans", "{\"name\":\"two\",\"user\":\"joe\"}");
+    EXPECT(office, 400, "PATCH", "/v1/plans/pro", "{\"user\":\"ann\"}");
+    EXPECT(office, 200, "PATCH", "/v1/plans/pro", "{\"week\":20,\"expires\":\"30d\"}");
+    EXPECT(office, 409, "DELETE", "/v1/users/joe", "");
+    EXPECT(office, 200, "POST", "/v1/plans/pro/disable", "");
+    EXPECT(office, 200, "DELETE", "/v1/plans/pro", "");
+    EXPECT(office, 200, "DELETE", "/v1/users/joe", "");
+    close_office(office);
+}

@@ -1,5 +1,6 @@
 /* Rings and leases into the store: each record exactly once, whoever dies when. */
 #include "admin/drainer.h"
+#include "base/clock.h"
 #include "shm/budget.h"
 #include "shm/counter.h"
 #include "shm/gate.h"
@@ -213,6 +214,17 @@ expect_billed(struct fixture *f, const char *when)
     cr_expect(gate_is_clean(f->segment, f->worker), "%s", when);
 }
 
+static enum err
+reserve(struct fixture *f, uint32_t gate, uint64_t tokens)
+{
+    struct budget_limits limits;
+    enum budget_meter meter;
+    budget_no_limits(&limits);
+    limits.most[BUDGET_TOKENS] = 1000;
+    return budget_take(f->segment, f->worker, gate, &limits,
+                       (struct budget_amount){ .tokens = tokens }, clock_wall_ms(), &meter);
+}
+
 Test(drainer, bills_a_dead_workers_requests_and_clears_what_it_held)
 {
     struct fixture f;
@@ -220,7 +232,7 @@ Test(drainer, bills_a_dead_workers_requests_and_clears_what_it_held)
     uint32_t gate = 0;
     cr_assert(gate_find(f.segment, GATE_KEY, 5, &gate) == ERR_OK);
     cr_assert(gate_take(f.segment, f.worker, gate, 1, 0) == ERR_OK);
-    cr_assert(budget_take(f.segment, f.worker, gate, 1000, 600) == ERR_OK);
+    cr_assert(reserve(&f, gate, 600) == ERR_OK);
     kill_worker(&f);
     struct ledger *ledger = open_ledger();
     cr_expect(drainer_sweep(f.segment, ledger, f.recorder));
@@ -228,8 +240,8 @@ Test(drainer, bills_a_dead_workers_requests_and_clears_what_it_held)
     ledger_close(ledger);
     expect_billed(&f, "at once");
     struct budget_view budget;
-    budget_read(f.segment, gate, &budget);
-    cr_expect(gate_held(f.segment, gate) == 0 && budget.reserved == 0);
+    budget_read(f.segment, gate, clock_wall_ms(), &budget);
+    cr_expect(gate_held(f.segment, gate) == 0 && budget.reserved.tokens == 0);
     cr_expect_eq(counter_of(f.segment, f.recorder, COUNTER_SWEEPS), 1);
     cr_expect_eq(counter_of(f.segment, f.recorder, COUNTER_ORPHANS), 3);
     finish(&f);
@@ -299,13 +311,14 @@ Test(drainer, keeps_the_settled_amount_of_a_key_with_the_store)
     push(&f, 200, key_id);
     cr_assert(drainer_commit(f.segment, ledger, NULL) == ERR_OK);
     struct budget_view budget;
-    budget_read(f.segment, gate, &budget);
-    cr_expect_eq(budget.settled, 320);
+    budget_read(f.segment, gate, clock_wall_ms(), &budget);
+    cr_expect_eq(budget.settled[BUDGET_TOKENS], 320);
     /* A recorder that starts again in a fresh segment reads it from the store. */
-    budget_set_settled(f.segment, gate, 0);
+    const struct budget_stored nothing = { .total = { 0, 0 } };
+    budget_set_settled(f.segment, gate, &nothing);
     cr_assert(drainer_load(f.segment, ledger) == ERR_OK);
-    budget_read(f.segment, gate, &budget);
-    cr_expect_eq(budget.settled, 320);
+    budget_read(f.segment, gate, clock_wall_ms(), &budget);
+    cr_expect_eq(budget.settled[BUDGET_TOKENS], 320);
     ledger_close(ledger);
     finish(&f);
 }
@@ -319,17 +332,19 @@ Test(drainer, never_shows_a_charge_twice_or_not_at_all)
     cr_assert(drainer_load(f.segment, ledger) == ERR_OK);
     uint32_t gate = 0;
     cr_assert(gate_peek(f.segment, GATE_KEY, key_id, &gate) == ERR_OK);
-    cr_assert(budget_take(f.segment, f.worker, gate, 1000, 500) == ERR_OK);
+    cr_assert(reserve(&f, gate, 500) == ERR_OK);
     uint64_t sequence = ring_next(f.segment, f.worker);
     push(&f, 100, key_id);
-    budget_settle(f.segment, f.worker, gate, 500, 110, sequence);
+    budget_settle(f.segment, f.worker, gate, (struct budget_amount){ .tokens = 500 },
+                  (struct budget_amount){ .tokens = 110 }, sequence);
     struct budget_view budget;
-    budget_read(f.segment, gate, &budget);
-    cr_expect(budget.settled == 0 && budget.charged == 110 && budget.reserved == 0);
+    budget_read(f.segment, gate, clock_wall_ms(), &budget);
+    cr_expect(budget.settled[BUDGET_TOKENS] == 0 && budget.charged.tokens == 110 &&
+              budget.reserved.tokens == 0);
     cr_assert(drainer_commit(f.segment, ledger, NULL) == ERR_OK);
-    budget_read(f.segment, gate, &budget);
-    cr_expect(budget.settled == 110 && budget.charged == 0, "%u and %u", (unsigned)budget.settled,
-              (unsigned)budget.charged);
+    budget_read(f.segment, gate, clock_wall_ms(), &budget);
+    cr_expect(budget.settled[BUDGET_TOKENS] == 110 && budget.charged.tokens == 0, "%u and %u",
+              (unsigned)budget.settled[BUDGET_TOKENS], (unsigned)budget.charged.tokens);
     ledger_close(ledger);
     finish(&f);
 }

@@ -427,3 +427,41 @@ Test(ledger, a_sealed_credential_is_bound_to_its_account)
     cr_expect_str_eq(other.secret_hint, "...");
     ledger_close(ledger);
 }
+
+/* --- windows --- */
+
+static void
+commit_cost(struct ledger *ledger, uint64_t sequence, uint64_t wall_ms, int64_t nano,
+            uint8_t charged, uint64_t plan)
+{
+    struct ledger_record record = make_record(1);
+    record.start_wall_ms = wall_ms;
+    record.cost_nano = nano;
+    record.charged = charged;
+    record.subscription_id = plan;
+    struct ledger_batch batch = { 1, 77, sequence, &record, 1 };
+    cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
+}
+
+Test(ledger, totals_know_what_the_current_windows_have_cost)
+{
+    const uint64_t noon = 1795262400000ull; /* 2026-11-21, a Saturday, 12:00 UTC */
+    const uint64_t day = 86400000ull;
+    struct ledger *ledger = tempdir_ledger();
+    commit_cost(ledger, 0, noon - day, 100, 0, 0);
+    commit_cost(ledger, 1, noon, 20, LEDGER_BALANCE, 0);
+    commit_cost(ledger, 2, noon - day, 3, 0, 0); /* late: its day is over, its week is not */
+    struct ledger_total sum = total(ledger, MODEL_KEY, 1);
+    cr_expect_eq(sum.window_nano[PERIOD_DAY], 20);
+    cr_expect_eq(sum.window_start_ms[PERIOD_DAY], noon - day / 2);
+    cr_expect_eq(sum.window_nano[PERIOD_WEEK], 123);
+    cr_expect_eq(sum.window_nano[PERIOD_MONTH], 123);
+    cr_expect_eq(sum.cost_nano, 123);
+    cr_expect_eq(total(ledger, MODEL_USER, 2).balance_nano, 20, "only what the balance paid");
+    commit_cost(ledger, 3, noon + 2 * day, 1, 0, 9); /* Monday */
+    sum = total(ledger, MODEL_KEY, 1);
+    cr_expect(sum.window_nano[PERIOD_WEEK] == 1 && sum.window_nano[PERIOD_MONTH] == 124);
+    sum = total(ledger, MODEL_PLAN, 9);
+    cr_expect(sum.requests == 1 && sum.window_nano[PERIOD_MONTH] == 1);
+    ledger_close(ledger);
+}

@@ -236,3 +236,49 @@ Test(object, an_unreadable_record_is_passed_over)
         ledger_close(ledger);
     }
 }
+
+/* --- plans --- */
+
+static enum err
+make_plan(struct ledger *ledger, const char *name, const char *user, const char *group)
+{
+    static struct plan plan;
+    model_defaults(MODEL_PLAN, &plan);
+    snprintf(plan.name, sizeof(plan.name), "%s", name);
+    snprintf(plan.user, sizeof(plan.user), "%s", user);
+    snprintf(plan.group, sizeof(plan.group), "%s", group);
+    plan.window_nano[PERIOD_DAY] = 5;
+    return ledger_create(ledger, MODEL_PLAN, &plan);
+}
+
+Test(object, plan_is_the_only_one_of_its_user_in_its_group)
+{
+    struct ledger *ledger = tempdir_ledger();
+    struct plan plan;
+    cr_assert_eq(tempdir_make_user(ledger, "a"), ERR_OK);
+    cr_assert_eq(tempdir_make_user(ledger, "b"), ERR_OK);
+    cr_assert_eq(tempdir_make_group(ledger, "g"), ERR_OK);
+    cr_expect_eq(make_plan(ledger, "p", "nobody", "g"), ERR_GONE);
+    cr_expect_eq(make_plan(ledger, "a-in-default", "a", "default"), ERR_OK);
+    cr_expect_eq(make_plan(ledger, "a-in-g", "a", "g"), ERR_OK);
+    cr_expect_eq(make_plan(ledger, "b-in-g", "b", "g"), ERR_OK);
+    cr_expect_eq(make_plan(ledger, "twice", "a", "g"), ERR_DENIED);
+    cr_expect_str_eq(ledger_why(ledger),
+                     "user \"a\" has the plan \"a-in-g\" for group \"g\" already");
+    uint64_t a = id_of(ledger, MODEL_USER, "a");
+    uint64_t b = id_of(ledger, MODEL_USER, "b");
+    uint64_t g = id_of(ledger, MODEL_GROUP, "g");
+    cr_assert_eq(ledger_find_plan(ledger, a, g, &plan), ERR_OK);
+    cr_expect_str_eq(plan.name, "a-in-g");
+    cr_expect_eq(plan.window_nano[PERIOD_DAY], 5);
+    cr_assert_eq(ledger_find_plan(ledger, b, g, &plan), ERR_OK);
+    cr_expect_str_eq(plan.name, "b-in-g");
+    cr_expect_eq(ledger_find_plan(ledger, b, id_of(ledger, MODEL_GROUP, "default"), &plan),
+                 ERR_GONE);
+    cr_expect_eq(ledger_remove(ledger, MODEL_USER, b, why), ERR_DENIED);
+    cr_expect_str_eq(why, "plan \"b-in-g\" still names this user");
+    cr_expect_eq(ledger_remove(ledger, MODEL_GROUP, g, why), ERR_DENIED);
+    cr_assert_eq(ledger_remove(ledger, MODEL_PLAN, plan.id, why), ERR_OK, "%s", why);
+    cr_expect_eq(ledger_remove(ledger, MODEL_USER, b, why), ERR_OK, "%s", why);
+    ledger_close(ledger);
+}

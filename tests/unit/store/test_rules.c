@@ -29,6 +29,11 @@ make(enum model_kind kind)
         snprintf(object.account.name, NAME_BYTES, "a");
         snprintf(object.account.base_url, URL_BYTES, "https://host/v1");
         break;
+    case MODEL_PLAN:
+        snprintf(object.plan.name, NAME_BYTES, "p");
+        snprintf(object.plan.user, NAME_BYTES, "u");
+        snprintf(object.plan.group, NAME_BYTES, "g");
+        break;
     }
 }
 

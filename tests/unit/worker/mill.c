@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "http/tls.h"
 #include "shm/budget.h"
@@ -242,8 +243,8 @@ is_reserved(const struct segment *segment)
 {
     for (uint32_t gate = 0; gate < segment->gates; gate++) {
         struct budget_view budget;
-        budget_read(segment, gate, &budget);
-        if (budget.reserved != 0) {
+        budget_read(segment, gate, clock_wall_ms(), &budget);
+        if (budget.reserved.tokens != 0) {
             return true;
         }
     }

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "shm/budget.h"
 #include "shm/counter.h"
 #include "shm/gate.h"
@@ -296,9 +297,10 @@ Test(gatekeeper, consumes_nothing_of_a_limit_when_another_refuses)
     for (uint32_t gate = 0; gate < segment->gates; gate++) {
         struct budget_view budget;
         struct window_view window;
-        budget_read(segment, gate, &budget);
+        budget_read(segment, gate, clock_wall_ms(), &budget);
         window_read(segment, gate, clock_now_ms(), &window);
-        cr_expect(budget.reserved == 0 && budget.charged == 0 && gate_held(segment, gate) == 0);
+        cr_expect(budget.reserved.tokens == 0 && budget.charged.tokens == 0 &&
+                  gate_held(segment, gate) == 0);
         cr_expect_eq(window.requests, 0);
     }
     mill_stop(mill);

@@ -150,6 +150,12 @@ $(B)/asan/tests/crash/run: $(call objects,asan,tests/crash) \
 	@mkdir -p $(@D)
 	$(call link,asan)
 
+# The vectors' runner: our own archives and nothing else.
+$(B)/translate-vector: $(call objects,asan,tests/tools) \
+    $(patsubst %,$(B)/asan/lib%.a,http proto base)
+	$(call say,LD  $@)
+	$(call link,asan) $(LLHTTP_LIBS) $(MBEDTLS_LIBS)
+
 define unit_rules
 $(B)/asan/tests/unit_$(1): $(call objects,asan,tests/unit/$(1)) $(call archives,asan,$(1))
 	$$(call say,LD  $$@)

@@ -76,10 +76,11 @@
 /* --- memory of one process --- */
 #define ARENA_BLOCK_BYTES 4096u                /* first block of a request */
 #define REQUEST_ARENA_BYTES_MAX (1024u * 1024) /* head copies, built heads, answers */
-#define ARENA_SPARES_MAX 256u   /* blocks kept for the next request: 1 MiB a process */
-#define BUF_SPARES_MAX 256u     /* pieces kept of each standard size: 5 MiB a process */
-#define LOG_LINE_BYTES 8192u    /* one event; longer is cut and marked */
-#define LOG_BUFFER_BYTES 65536u /* lines waiting for one write */
+#define REFUSAL_BYTES_MAX (256u * 1024) /* a provider's error answer; some repeat the request */
+#define ARENA_SPARES_MAX 256u           /* blocks kept for the next request: 1 MiB a process */
+#define BUF_SPARES_MAX 256u             /* pieces kept of each standard size: 5 MiB a process */
+#define LOG_LINE_BYTES 8192u            /* one event; longer is cut and marked */
+#define LOG_BUFFER_BYTES 65536u         /* lines waiting for one write */
 #define INI_FILE_BYTES_MAX 1048576u
 #define SETTINGS_MAX 1024u /* rows of all folders' tables */
 

@@ -23,6 +23,7 @@
 #define REST_MS_MAX 60000u
 /* So long an account is not asked for a model that its provider does not have. */
 #define MODEL_REST_MS 300000u
+#define REFUSED "The upstream refused the request and said no more that could be passed on"
 
 /* --- choosing --- */
 
@@ -95,8 +96,8 @@ refuse_exhausted(struct relay *relay)
         relay->retry_after_s = relay->retry_after_s > 0 ? relay->retry_after_s : 1;
     }
     bool is_shaped = found.type[0] != '\0' || found.code[0] != '\0';
-    if (failure->status == 429 && stream->is_error && is_shaped && !stream->is_begun &&
-        relay->request != NULL) {
+    if (failure->status == 429 && stream->is_error && stream->is_whole && is_shaped &&
+        !stream->is_begun && relay->request != NULL) {
         stream_pass_error(relay);
         relay_finish(relay, failure->code);
         return;
@@ -393,13 +394,6 @@ on_head(struct exchange *exchange, const struct parser_head *head)
 }
 
 static void
-on_body(struct exchange *exchange, struct str bytes)
-{
-    struct relay *relay = relay_of(exchange);
-    stream_body(relay, bytes);
-}
-
-static void
 on_turn(struct exchange *exchange)
 {
     struct relay *relay = relay_of(exchange);
@@ -470,8 +464,28 @@ judge_error(struct relay *relay)
         stream_break(relay, stream->status, "upstream_rejected", str_make(cleaned, length));
         return;
     }
+    if (!stream->is_whole) {
+        struct str said = str_make(cleaned, length);
+        relay_refuse(relay, &(struct reply){ .status = stream->status,
+                                             .code = "upstream_rejected",
+                                             .message = length > 0 ? said : STR(REFUSED) });
+        return;
+    }
     stream_pass_error(relay);
     relay_finish(relay, "upstream_rejected");
+}
+
+static void
+on_body(struct exchange *exchange, struct str bytes)
+{
+    struct relay *relay = relay_of(exchange);
+    bool is_error = relay->stream.is_error; /* otherwise the relay may be gone behind the call */
+    stream_body(relay, bytes);
+    if (is_error && !relay->stream.is_whole) {
+        /* Longer than there is a reason for: what was heard of it tells enough. */
+        exchange_stop(exchange);
+        judge_error(relay);
+    }
 }
 
 static void

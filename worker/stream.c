@@ -70,7 +70,8 @@ stream_reset(struct relay *relay)
 {
     struct stream *stream = &relay->stream;
     CHECK(!stream->has_content && !stream->is_answered);
-    buf_clear(&stream->tail);
+    buf_fini(&stream->tail);
+    buf_init(&stream->tail, STREAM_TAIL_BYTES);
     sse_fini(&stream->sse);
     sse_init(&stream->sse);
     usage_stream_init(&stream->usage, relay->row->dialect);
@@ -280,6 +281,8 @@ stream_head(struct relay *relay, const struct parser_head *head)
     stream->is_whole = true;
     stream->is_error = head->status < 200 || head->status >= 300;
     if (stream->is_error) {
+        buf_fini(&stream->tail);
+        buf_init(&stream->tail, REFUSAL_BYTES_MAX);
         stream->is_sse = stream->is_begun;
         if (relay->request != NULL && !stream->is_begun) {
             stream->error_fields = join_fields(relay, head, own_fields(relay));
@@ -369,13 +372,23 @@ keep_tail(struct stream *stream, struct str bytes)
     stream->is_whole = stream->is_whole && err == ERR_OK;
 }
 
+/* Keeps an error answer from its first byte: it is passed on whole, or it is not passed on. */
+static void
+keep_error(struct stream *stream, struct str bytes)
+{
+    uint32_t room = buf_room(&stream->tail);
+    bool fits = bytes.len <= room;
+    enum err err = buf_append(&stream->tail, fits ? bytes : str_make(bytes.data, room));
+    stream->is_whole = stream->is_whole && fits && err == ERR_OK;
+}
+
 void
 stream_body(struct relay *relay, struct str bytes)
 {
     struct stream *stream = &relay->stream;
     stream->body_bytes += bytes.len;
     if (stream->is_error) {
-        keep_tail(stream, bytes);
+        keep_error(stream, bytes);
         return;
     }
     if (stream->is_sse) {
@@ -561,7 +574,7 @@ void
 stream_pass_error(struct relay *relay)
 {
     struct stream *stream = &relay->stream;
-    CHECK(stream->is_error && !stream->is_begun && relay->request != NULL);
+    CHECK(stream->is_error && stream->is_whole && !stream->is_begun && relay->request != NULL);
     struct server_request *request = relay->request;
     stream->is_begun = true;
     relay->status = stream->status;

@@ -34,14 +34,15 @@ struct stream {
     bool is_careful;  /* passing event by event */
     bool is_lossy;    /* an event could not be passed whole: the stream must end with an error */
     bool is_paused;   /* the provider is not read: the client is slow */
-    bool is_error;    /* the provider answered with an error: collect its body */
+    bool is_error;    /* the provider answered with an error: the tail collects its body, from the
+                         first byte up to REFUSAL_BYTES_MAX */
     bool is_answered; /* an account's answer began: no other account may answer any more */
     bool has_content; /* a byte of the answer itself (not a comment) was passed on */
     bool counts_usage;
     uint16_t status; /* the provider's */
     struct str
         error_fields;    /* of a provider's error answer, for the client; in the request's arena */
-    bool is_whole;       /* the tail holds the answer from its first byte */
+    bool is_whole;       /* the tail holds the answer from its first byte to its last so far */
     uint64_t body_bytes; /* of the provider's answer so far */
     uint64_t turn_bytes; /* passed to the client since the last turn's end */
     uint64_t input_tokens; /* estimated from the request */

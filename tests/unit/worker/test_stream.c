@@ -1,5 +1,6 @@
 /* A provider's answer on its way to the client, through a real worker. */
 #include <criterion/criterion.h>
+#include <sys/socket.h>
 
 #include "tests/unit/worker/mill.h"
 
@@ -227,6 +228,76 @@ Test(stream, passes_the_clients_own_mistakes_unchanged)
     mill_answer(mill, "422 Unprocessable Entity", "application/json", "{\"error\":\"odd\"}");
     mill_read(mill, client, "{\"error\":\"odd\"}");
     cr_expect(strstr(mill->answer, "HTTP/1.1 422 ") == mill->answer, "%s", mill->answer);
+    close(client);
+    mill_stop(mill);
+}
+
+/* Servers that check what they are sent repeat it in their refusal, however long it is. */
+Test(stream, passes_a_long_refusal_whole)
+{
+    struct mill *mill = begin();
+    mill_run(mill);
+    int client = mill_connect(mill);
+    mill_post(client, CHAT, "k", PLAIN);
+    mill_take(mill);
+    static char answer[200000];
+    memset(answer, 'x', sizeof answer - 1);
+    memcpy(answer, "{\"detail\":\"", 11);
+    memcpy(answer + sizeof answer - 6, "end\"}", 5);
+    mill_answer(mill, "422 Unprocessable Entity", "application/json", answer);
+    mill_read(mill, client, "end\"}");
+    cr_expect(mill_is(mill->answer, 422, NULL));
+    cr_expect(strstr(mill->answer, answer) != NULL, "%.300s", mill->answer);
+    close(client);
+    mill_stop(mill);
+}
+
+/* Says more and more of an error answer until the worker hangs up; false: it listened to it all. */
+static bool
+say_without_end(struct mill *mill, const char *status)
+{
+    char head[128];
+    static char piece[16384];
+    memset(piece, 'x', sizeof piece);
+    int length = snprintf(head, sizeof head,
+                          "HTTP/1.1 %s\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          "f00000\r\n{\"message\":\"",
+                          status);
+    mill_say(mill, head, (size_t)length);
+    for (int i = 0; i < 800; i++) {
+        if (send(mill->provider, piece, sizeof piece, MSG_NOSIGNAL) < 0) {
+            mill_hang_up(mill);
+            return true;
+        }
+    }
+    return false;
+}
+
+Test(stream, hears_no_refusal_without_an_end, .timeout = 30)
+{
+    struct mill *mill = begin();
+    mill_account(mill, "other", NULL);
+    mill_run(mill);
+    int client = mill_connect(mill);
+    mill_post(client, CHAT, "k", PLAIN);
+    mill_take(mill);
+    cr_expect(say_without_end(mill, "400 Bad Request"));
+    mill_read(mill, client, "}}");
+    cr_expect(mill_is(mill->answer, 400, "upstream_rejected"), "%s", mill->answer);
+    cr_expect(strstr(mill->answer, "\"message\":\"\"") == NULL, "%s", mill->answer);
+    struct ledger_record record;
+    mill_record(mill, &record);
+    cr_expect(record.status == 400 && record.attempt == 0);
+    /* An account's fault is no other thing for being long. */
+    mill_post(client, CHAT, "k", PLAIN);
+    mill_take(mill);
+    cr_expect(say_without_end(mill, "500 Internal Server Error"));
+    mill_take(mill);
+    mill_answer(mill, "200 OK", "application/json", "{\"x\":1}");
+    mill_read(mill, client, "{\"x\":1}");
+    cr_expect(mill_is(mill->answer, 200, NULL), "%s", mill->answer);
+    mill_record(mill, &record);
+    cr_expect(record.status == 200 && record.attempt == 1);
     close(client);
     mill_stop(mill);
 }

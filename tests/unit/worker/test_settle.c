@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "shm/budget.h"
 #include "shm/health.h"
 #include "shm/lease.h"
@@ -67,7 +68,7 @@ static struct budget_view
 budget_of(struct mill *mill)
 {
     struct budget_view view;
-    budget_read(&mill->test.segment, mill_gate(mill, GATE_KEY, "k"), &view);
+    budget_read(&mill->test.segment, mill_gate(mill, GATE_KEY, "k"), clock_wall_ms(), &view);
     return view;
 }
 
@@ -151,20 +152,22 @@ Test(settle, charges_what_was_used_and_gives_the_rest_back, .timeout = 30)
     mill_post(client, CHAT, "k", PLAIN);
     mill_take(mill);
     struct budget_view budget = budget_of(mill);
-    cr_expect(budget.reserved > 0 && budget.charged == 0, "an estimate is held meanwhile");
+    cr_expect(budget.reserved.tokens > 0 && budget.charged.tokens == 0,
+              "an estimate is held meanwhile");
     mill_answer(mill, "200 OK", "application/json", ANSWER);
     mill_read(mill, client, ANSWER);
     close(client);
     mill_settled(mill);
     budget = budget_of(mill);
-    cr_expect(budget.reserved == 0 && budget.charged == 140, "%lu", budget.charged);
+    cr_expect(budget.reserved.tokens == 0 && budget.charged.tokens == 140, "%lu",
+              budget.charged.tokens);
     cr_expect_eq(tokens_of(mill, GATE_KEY, "k"), 140);
     cr_expect_eq(tokens_of(mill, GATE_USER, "joe"), 140);
     cr_expect_eq(tokens_of(mill, GATE_GROUP, "all"), 140);
     cr_expect_eq(tokens_of(mill, GATE_ACCOUNT, "acme"), 140);
     struct ledger_record record;
     mill_record(mill, &record);
-    cr_expect_eq(budget_of(mill).charged, 0, "once stored it is the recorder's to count");
+    cr_expect_eq(budget_of(mill).charged.tokens, 0, "once stored it is the recorder's to count");
     mill_stop(mill);
 }
 
@@ -177,7 +180,8 @@ Test(settle, a_failed_request_costs_no_token_but_counts_as_one, .timeout = 30)
     talk(mill, "400 Bad Request", "{}");
     mill_settled(mill);
     struct budget_view budget = budget_of(mill);
-    cr_expect(budget.reserved == 0 && budget.charged == 0, "%lu", budget.charged);
+    cr_expect(budget.reserved.tokens == 0 && budget.charged.tokens == 0, "%lu",
+              budget.charged.tokens);
     cr_expect_eq(tokens_of(mill, GATE_KEY, "k"), 0);
     struct window_view window;
     window_read(&mill->test.segment, mill_gate(mill, GATE_KEY, "k"), clock_now_ms(), &window);
@@ -346,7 +350,7 @@ Test(settle, a_death_in_it_bills_the_request_exactly_once, .timeout = 60)
         cr_expect_eq(all, 1, "%s: %u records", rows[i].point, all);
         cr_expect_eq(slot_sweep(segment, mill->slot), ERR_OK);
         cr_expect(lease_count(segment, mill->slot) == 0 && gate_is_clean(segment, mill->slot));
-        cr_expect_eq(budget_of(mill).reserved, 0);
+        cr_expect_eq(budget_of(mill).reserved.tokens, 0);
         mill_free(mill);
     }
 }

@@ -9,8 +9,6 @@
 
 #include "admin/nouns.h"
 
-#define DEFAULT_SOCKET "data/admin.sock"
-
 static const struct errand_noun *const nouns[] = {
 #define NOUNS_POINTER(noun) &noun,
     NOUNS_ROWS(NOUNS_POINTER)
@@ -26,7 +24,7 @@ print_usage(FILE *to)
     errand_help(nouns, to);
     fputs("\n"
           "  -s, --socket SOCKET   the gateway's admin socket (default: $SUB2API_SOCKET "
-          "or " DEFAULT_SOCKET ")\n"
+          "or " ERRAND_SOCKET ")\n"
           "  --json                print the gateway's JSON\n"
           "  sub2apictl NOUN --help lists its verbs and options; the manual is sub2apictl(1)\n",
           to);
@@ -51,9 +49,11 @@ int
 main(int argc, char **argv)
 {
     const char *standard = getenv("SUB2API_SOCKET");
-    struct errand errand = {
-        .socket = standard != NULL ? standard : DEFAULT_SOCKET, .argc = argc, .argv = argv, .at = 1
-    };
+    struct errand errand = { .socket =
+                                 standard != NULL && standard[0] != '\0' ? standard : ERRAND_SOCKET,
+                             .argc = argc,
+                             .argv = argv,
+                             .at = 1 };
     signal(SIGPIPE, SIG_IGN);
     take_json_flag(&errand);
     while (errand.at < errand.argc && errand.argv[errand.at][0] == '-') {

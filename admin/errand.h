@@ -24,6 +24,9 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* Where [admin] socket and [store] dir put it unless they say otherwise. */
+#define ERRAND_SOCKET "data/admin.sock"
+
 #define ERRAND_DONE 0
 #define ERRAND_REFUSED 1
 #define ERRAND_MISUSE 2

@@ -22,6 +22,7 @@
 #include "store/storeconf.h"
 
 #define BEAT_MS 200u
+#define EXIT_BROKEN 3 /* for the master a crash: the slot is swept and another recorder forked */
 /* After a failed commit: the disk is full or slow, ask again soon but not at once. */
 #define RETRY_MS 500u
 #define PRUNE_INTERVAL_MS 60000u
@@ -34,6 +35,7 @@ struct process {
     struct loop_timer commit;
     struct loop_timer beat;
     uint64_t pruned_ms;
+    bool is_broken; /* the store has to be opened anew, by another process */
 };
 
 static struct process *process; /* one a process */
@@ -65,6 +67,20 @@ commit(struct process *its)
     }
 }
 
+/* LMDB has given up in this process: the next one opens the store anew and finds in the rings what
+ * was not committed. Until then no request is admitted. */
+static void
+give_up_when_broken(struct process *its)
+{
+    struct recorder *recorder = &its->recorder;
+    if (!its->is_broken && ledger_is_broken(recorder->ledger)) {
+        its->is_broken = true;
+        version_set_writable(recorder->segment, false);
+        log_event(LOG_ERROR, "store", "why=\"the store is broken in this process: it ends\"");
+        loop_stop(recorder->loop);
+    }
+}
+
 static void
 on_commit(struct loop_timer *timer)
 {
@@ -74,6 +90,7 @@ on_commit(struct loop_timer *timer)
     drainer_sweep(its->recorder.segment, its->recorder.ledger, its->recorder.slot);
     trial_look(&its->recorder);
     commit(its);
+    give_up_when_broken(its);
 }
 
 static void
@@ -120,6 +137,7 @@ on_beat(struct loop_timer *timer)
         on_commit(&its->commit);
     }
     prune(its);
+    give_up_when_broken(its); /* a change by an admin may have met it */
     log_flush();
     if (recorder->is_draining && server_busy(recorder->server) == 0) {
         loop_stop(recorder->loop);
@@ -230,6 +248,10 @@ recorder_main(const struct heritage *heritage)
     on_beat(&process->beat);
     loop_run(recorder->loop);
 
+    if (process->is_broken) {
+        log_flush();
+        return EXIT_BROKEN;
+    }
     commit(process);
     server_free(recorder->server);
     ledger_close(recorder->ledger);

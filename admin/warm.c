@@ -29,6 +29,7 @@ struct warm {
     uint32_t interval_ms;
     struct client *client; /* NULL = none under way */
     uint64_t session_key;
+    char host[TARGET_HOST_BYTES]; /* for the log */
     struct loop_timer deadline;
     struct failed failed[FAILED_MAX];
     uint32_t failed_next;
@@ -43,7 +44,7 @@ end(struct warm *warm, bool is_good, const char *why)
         uint64_t until_ms = loop_now_ms(reach->loop) + BACKOFF_MS;
         warm->failed[warm->failed_next++ % FAILED_MAX] =
             (struct failed){ warm->session_key, until_ms };
-        log_event(LOG_WARN, "warm", "why=\"%s\"", why);
+        log_event(LOG_WARN, "warm", "host=%s why=\"%s\"", warm->host, why);
     }
     struct client *client = warm->client;
     warm->client = NULL;
@@ -129,6 +130,7 @@ start(struct warm *warm, const struct target *target)
         return;
     }
     warm->session_key = target->session_key;
+    memcpy(warm->host, target->host, sizeof warm->host);
     warm->client = client;
     enum err err = client_open(client, reach->loop, (const struct sockaddr *)&route.address,
                                route.address_bytes, tls, NULL, &hooks);

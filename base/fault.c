@@ -22,7 +22,7 @@ extern int fault_unused;
 #define FAULT_POINTS_MAX 16u
 #define FAULT_NAME_BYTES 64u
 
-enum fault_act { FAULT_ABORT, FAULT_KILL, FAULT_SLEEP };
+enum fault_act { FAULT_ABORT, FAULT_KILL, FAULT_SLEEP, FAULT_FAIL };
 
 struct fault_plan {
     char name[FAULT_NAME_BYTES];
@@ -58,6 +58,8 @@ plan_parse(struct fault_plan *plan, char *part)
         plan->act = FAULT_ABORT;
     } else if (strcmp(act, "kill") == 0) {
         plan->act = FAULT_KILL;
+    } else if (strcmp(act, "fail") == 0) {
+        plan->act = FAULT_FAIL;
     } else if (strncmp(act, "sleep", 5) == 0) {
         plan->act = FAULT_SLEEP;
         plan->sleep_ms = strtoul(act + 5, NULL, 10);
@@ -103,12 +105,15 @@ plan_act(const struct fault_plan *plan)
         nanosleep(&time, NULL);
         break;
     }
+    case FAULT_FAIL:
+        break; /* the caller's to do */
     }
 }
 
-void
-fault_point(const char *name)
+bool
+fault_fails(const char *name)
 {
+    bool fails = false;
     if (!fault_is_read) {
         fault_set(getenv("SUB2API_FAULT"));
     }
@@ -116,8 +121,10 @@ fault_point(const char *name)
         struct fault_plan *plan = &fault_plans[i];
         if (plan->left > 0 && strcmp(plan->name, name) == 0 && --plan->left == 0) {
             plan_act(plan);
+            fails = fails || plan->act == FAULT_FAIL;
         }
     }
+    return fails;
 }
 
 #endif

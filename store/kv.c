@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 
@@ -42,6 +43,7 @@ struct kv {
     MDB_dbi tables[KV_TABLES];
     struct kv_txn txn; /* one at a time, so it lives here */
     struct kv_cursor cursor;
+    bool is_broken; /* LMDB gives up: only opening it anew helps */
 };
 
 /* The environment of this process, or the one inherited over a fork. */
@@ -80,6 +82,9 @@ static enum err
 told(const char *what, int code)
 {
     enum err err = map_error(code);
+    if (code == MDB_PANIC && opened != NULL) {
+        opened->is_broken = true;
+    }
     if (err == ERR_IO || err == ERR_BUG || err == ERR_FULL) {
         log_event(LOG_ERROR, "store", "call=%s err=%s why=\"%s\"", what, err_name(err),
                   mdb_strerror(code));
@@ -275,7 +280,13 @@ has_no_room(struct kv *kv)
 static enum err
 commit(struct kv_txn *txn)
 {
-    int code = mdb_txn_commit(txn->txn);
+    int code;
+    if (FAULT_FAILS("kv.commit_panics")) {
+        mdb_txn_abort(txn->txn);
+        code = MDB_PANIC;
+    } else {
+        code = mdb_txn_commit(txn->txn);
+    }
     if (code == EIO && has_no_room(txn->kv)) {
         code = ENOSPC;
     }
@@ -463,6 +474,12 @@ kv_check_readers(struct kv *kv)
         return 0;
     }
     return (uint32_t)dead;
+}
+
+bool
+kv_is_broken(const struct kv *kv)
+{
+    return kv->is_broken;
 }
 
 void

@@ -110,6 +110,9 @@ MUST_CHECK enum err kv_cursor_del(struct kv_cursor *cursor);
 /* Clears the reader slots of dead processes; returns how many. After each death and each minute. */
 uint32_t kv_check_readers(struct kv *kv);
 
+/* LMDB has met a fatal error (MDB_PANIC): every call fails until a process opens the store anew. */
+bool kv_is_broken(const struct kv *kv);
+
 /* Bytes of the data file in use and of the map. */
 void kv_space(struct kv *kv, uint64_t *out_used_bytes, uint64_t *out_map_bytes);
 

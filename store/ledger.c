@@ -533,6 +533,12 @@ ledger_check_readers(struct ledger *ledger)
     return kv_check_readers(ledger->kv);
 }
 
+bool
+ledger_is_broken(const struct ledger *ledger)
+{
+    return kv_is_broken(ledger->kv);
+}
+
 void
 ledger_space(struct ledger *ledger, uint64_t *out_used_bytes, uint64_t *out_map_bytes)
 {

@@ -222,6 +222,9 @@ MUST_CHECK enum err ledger_seal(struct ledger *ledger, struct account *account, 
  * process and each minute. */
 uint32_t ledger_check_readers(struct ledger *ledger);
 
+/* Nothing works here any more: another process must open the store. */
+bool ledger_is_broken(const struct ledger *ledger);
+
 /* Bytes of the data file in use and of the map; for status. */
 void ledger_space(struct ledger *ledger, uint64_t *out_used_bytes, uint64_t *out_map_bytes);
 

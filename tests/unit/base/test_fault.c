@@ -41,3 +41,12 @@ Test(fault, sleeps_once)
     FAULT("here.now");
     cr_expect(clock_now_ms() - start_ms < 299);
 }
+
+Test(fault, fails_at_the_nth_passage_and_only_there)
+{
+    fault_set("here.now:2=fail,there.now=sleep1");
+    cr_expect(!FAULT_FAILS("here.now"));
+    cr_expect(!FAULT_FAILS("there.now"));
+    cr_expect(FAULT_FAILS("here.now"));
+    cr_expect(!FAULT_FAILS("here.now"));
+}

@@ -1,0 +1,152 @@
+/* Users, keys, groups, accounts over the admin socket: made, changed, shown, refused. */
+#include "tests/unit/admin/office.h"
+
+Test(objects, live_from_creation_to_removal)
+{
+    struct office *office = office_open();
+    uint64_t version = version_catalog(office->segment);
+    EXPECT(office, 201, "POST", "/v1/users", "{\"name\":\"joe\",\"concurrency\":3}");
+    cr_expect(office_says(office, "\"name\":\"joe\"") && office_says(office, "\"concurrency\":3"));
+    cr_expect_gt(version_catalog(office->segment), version, "workers look again");
+    EXPECT(office, 409, "POST", "/v1/users", "{\"name\":\"joe\"}");
+    EXPECT(office, 200, "GET", "/v1/users/joe", "");
+    EXPECT(office, 200, "PATCH", "/v1/users/joe", "{\"rpm\":9,\"note\":\"x\"}");
+    cr_expect(office_says(office, "\"rpm\":9") && office_says(office, "\"concurrency\":3"), "%s",
+              office->body);
+    EXPECT(office, 200, "POST", "/v1/users/joe/disable", "");
+    cr_expect(office_says(office, "\"disabled\":true"), "%s", office->body);
+    EXPECT(office, 200, "POST", "/v1/users/joe/enable", "");
+    cr_expect(office_says(office, "\"disabled\":false"), "%s", office->body);
+    EXPECT(office, 200, "GET", "/v1/users", "");
+    cr_expect(office_says(office, "{\"items\":[{") && office_says(office, "\"in_flight\":0"), "%s",
+              office->body);
+    EXPECT(office, 200, "DELETE", "/v1/users/joe", "");
+    EXPECT(office, 404, "GET", "/v1/users/joe", "");
+    EXPECT(office, 404, "DELETE", "/v1/users/joe", "");
+    office_close(office);
+}
+
+Test(objects, show_a_key_once_and_never_its_digest)
+{
+    struct office *office = office_open();
+    EXPECT(office, 201, "POST", "/v1/users", "{\"name\":\"joe\"}");
+    EXPECT(office, 201, "POST", "/v1/keys", "{\"name\":\"k\",\"user\":\"joe\"}");
+    struct json_value root;
+    struct json_value value;
+    cr_assert(json_read(str_of(office->body), &root, NULL) == ERR_OK);
+    cr_assert(json_get(root, STR("key"), &value) && value.raw.len > 22, "%s", office->body);
+    char key[300];
+    cr_assert(str_copy(key, sizeof key, str_make(value.raw.data + 1, value.raw.len - 2)));
+    EXPECT(office, 200, "GET", "/v1/keys/k", "");
+    cr_expect(!office_says(office, key) && !office_says(office, "digest"), "%s", office->body);
+    EXPECT(office, 200, "GET", "/v1/keys", "");
+    cr_expect(!office_says(office, key));
+    EXPECT(office, 400, "PATCH", "/v1/keys/k", "{\"key\":\"sk-mine-and-long-enough-to-be-one\"}");
+    EXPECT(office, 409, "DELETE", "/v1/users/joe", "");
+    cr_expect(office_says(office, "\"message\":"), "it says what refers to it: %s", office->body);
+    office_close(office);
+}
+
+Test(objects, never_show_a_credential)
+{
+    struct office *office = office_open();
+    EXPECT(office, 201, "POST", "/v1/accounts",
+           "{\"name\":\"a\",\"platform\":\"openai\",\"secret\":\"sk-very-secret-1234\","
+           "\"proxy\":\"http://u:hidden@p.test:1\"}");
+    cr_expect(!office_says(office, "very-secret") && !office_says(office, "hidden"), "%s",
+              office->body);
+    EXPECT(office, 200, "GET", "/v1/accounts/a", "");
+    cr_expect(!office_says(office, "very-secret") && !office_says(office, "sealed\"") &&
+                  !office_says(office, "hidden"),
+              "%s", office->body);
+    cr_expect(office_says(office, "1234"), "the hint: %s", office->body);
+    EXPECT(office, 200, "PATCH", "/v1/accounts/a", "{\"secret\":\"sk-another-5678\"}");
+    cr_expect(!office_says(office, "another") && office_says(office, "5678"), "%s", office->body);
+    EXPECT(office, 200, "POST", "/v1/accounts/a/reset", "");
+    office_close(office);
+}
+
+Test(objects, say_what_is_wrong_with_a_record)
+{
+    struct office *office = office_open();
+    static const char *const bad[][2] = {
+        { "/v1/users", "{\"name\":\"a b\"}" },
+        { "/v1/users", "{\"name\":\"joe\",\"concurrency\":\"many\"}" },
+        { "/v1/users", "{\"name\":\"joe\",\"concurrency\":-1}" },
+        { "/v1/users", "{\"name\":\"joe\",\"nonsense\":1}" },
+        { "/v1/users", "{\"name\":\"joe\",\"id\":7}" },
+        { "/v1/users", "{}" },
+        { "/v1/users", "[]" },
+        { "/v1/users", "" },
+        { "/v1/users", "{\"name\":\"joe\"" },
+        { "/v1/accounts", "{\"name\":\"a\",\"platform\":\"pigeon\"}" },
+        { "/v1/accounts", "{\"name\":\"a\",\"base_url\":\"ftp://x\"}" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        EXPECT(office, 400, "POST", bad[i][0], bad[i][1]);
+        cr_expect(office_says(office, "\"error\":{\"code\":") &&
+                      office_says(office, "\"message\":"),
+                  "%s", office->body);
+    }
+    uint16_t status =
+        office_ask(office, "POST", "/v1/keys", "{\"name\":\"k\",\"user\":\"nobody\"}");
+    cr_expect(status >= 400 && status < 500, "%u", status);
+    EXPECT(office, 200, "GET", "/v1/users", "");
+    cr_expect(office_says(office, "\"items\":[]"), "nothing was made: %s", office->body);
+    office_close(office);
+}
+
+Test(objects, keep_payments_and_what_is_left)
+{
+    struct office *office = office_open();
+    EXPECT(office, 201, "POST", "/v1/users", "{\"name\":\"joe\"}");
+    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
+    cr_expect(office_says(office, "\"prepaid\":false"), "%s", office->body);
+    EXPECT(office, 200, "POST", "/v1/users/joe/topup", "{\"amount\":\"12.5\",\"note\":\"cash\"}");
+    cr_expect(office_says(office, "\"balance\":12.5") && office_says(office, "\"note\":\"cash\""),
+              "%s", office->body);
+    EXPECT(office, 200, "POST", "/v1/users/joe/topup", "{\"amount\":-2.500000001}");
+    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
+    cr_expect(office_says(office, "\"balance\":9.999999999") &&
+                  office_says(office, "\"prepaid\":true"),
+              "%s", office->body);
+    EXPECT(office, 200, "GET", "/v1/users/joe", "");
+    cr_expect(office_says(office, "\"balance\":9.999999999") && !office_says(office, "credit_nano"),
+              "%s", office->body);
+    static const char *const bad[] = { "{}",
+                                       "{\"amount\":0}",
+                                       "{\"amount\":\"much\"}",
+                                       "{\"amount\":-10}",
+                                       "{\"amount\":1e300}",
+                                       "{\"amount\":0.0000000001}",
+                                       "{\"amount\":[1]}",
+                                       "{\"amount\":1,\"note\":7}" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        EXPECT(office, 400, "POST", "/v1/users/joe/topup", bad[i]);
+    }
+    EXPECT(office, 404, "POST", "/v1/users/ann/topup", "{\"amount\":1}");
+    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
+    cr_expect(office_says(office, "\"balance\":9.999999999"), "%s", office->body);
+    office_close(office);
+}
+
+Test(objects, have_plans_that_name_a_user_and_a_group)
+{
+    struct office *office = office_open();
+    EXPECT(office, 201, "POST", "/v1/users", "{\"name\":\"joe\"}");
+    EXPECT(office, 201, "POST", "/v1/plans",
+           "{\"name\":\"pro\",\"user\":\"joe\",\"day\":\"5\",\"month\":60.25}");
+    cr_expect(office_says(office, "\"group\":\"default\"") && office_says(office, "\"day\":5") &&
+                  office_says(office, "\"month\":60.25"),
+              "%s", office->body);
+    cr_expect(office_says(office, "\"used\":{\"tokens\":0,\"money\":0,\"5h\":0,\"day\":0"), "%s",
+              office->body);
+    EXPECT(office, 409, "POST", "/v1/plans", "{\"name\":\"two\",\"user\":\"joe\"}");
+    EXPECT(office, 400, "PATCH", "/v1/plans/pro", "{\"user\":\"ann\"}");
+    EXPECT(office, 200, "PATCH", "/v1/plans/pro", "{\"week\":20,\"expires\":\"30d\"}");
+    EXPECT(office, 409, "DELETE", "/v1/users/joe", "");
+    EXPECT(office, 200, "POST", "/v1/plans/pro/disable", "");
+    EXPECT(office, 200, "DELETE", "/v1/plans/pro", "");
+    EXPECT(office, 200, "DELETE", "/v1/users/joe", "");
+    office_close(office);
+}

@@ -5,8 +5,8 @@
  * serves the admin socket, and tells the workers by the version word when a record changed.
  *
  * Runs in: recorder, a process of its own. Dying here: the master forks another; what was not
- * committed is still in the rings, what was committed and not freed is known by its position. It ends
- * by itself when LMDB has given up (MDB_PANIC): only another process can open the store anew.
+ * committed is still in the rings, what was committed and not freed is known by its position. It
+ * ends by itself when LMDB has given up (MDB_PANIC): only another process can open the store anew.
  */
 #ifndef ADMIN_RECORDER_H
 #define ADMIN_RECORDER_H

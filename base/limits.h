@@ -42,9 +42,10 @@
 #define SERVER_OUT_BYTES 65536u /* a turn's answer bytes before they are sent */
 #define LINGER_BYTES_MAX (2u * 1024 * 1024) /* read and dropped after a refusal */
 #define LINGER_MS_MAX 1000u                 /* for how long */
-#define BODY_TURN_BYTES_MAX 1048576u        /* read or expanded for one body in one turn */
-#define BODY_POOLED_BYTES_MAX 65536u        /* blocks up to here are kept for the next body */
-#define BODY_KEPT_BLOCKS_MAX 64u            /* of each size class */
+#define DRAIN_FIRST_MS 1000u         /* a fresh connection has for its first request in a drain */
+#define BODY_TURN_BYTES_MAX 1048576u /* read or expanded for one body in one turn */
+#define BODY_POOLED_BYTES_MAX 65536u /* blocks up to here are kept for the next body */
+#define BODY_KEPT_BLOCKS_MAX 64u     /* of each size class */
 
 /* --- JSON, SSE --- */
 #define JSON_DEPTH_MAX 512u      /* real tool schemas pass 32; iterative scanner */

@@ -174,7 +174,7 @@ step_head(struct caller *caller)
         return true;
     }
     if (!caller->conn.can_read) {
-        if (caller->server->is_draining && caller->request.started_ms == 0) {
+        if (caller->server->is_draining && caller->served > 0 && caller->request.started_ms == 0) {
             caller_set_state(caller, CALLER_CLOSED);
         }
         return false;

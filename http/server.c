@@ -86,8 +86,11 @@ server_listen(struct server *server, int listen_fd)
     return accept_add(server, listen_fd);
 }
 
-/* An idle connection may have a request that has not been read yet: it is looked at once more, and
- * closed by caller_run when there is none. */
+/*
+ * An idle connection may have a request that has not been read yet: it is looked at once more, and
+ * closed by caller_run when there is none. A new one is given a moment for its first request: a
+ * client may try again on a kept-alive connection that closes, and must not on a fresh one.
+ */
 void
 server_drain(struct server *server)
 {
@@ -99,6 +102,9 @@ server_drain(struct server *server)
     for (struct list *at = server->idle.next; at != &server->idle; at = at->next) {
         struct caller *caller = LIST_OWNER(at, struct caller, link);
         caller->conn.can_read = true;
+        if (caller->served == 0) {
+            caller_set_deadline(caller, DRAIN_FIRST_MS);
+        }
         conn_again(&caller->conn);
     }
 }

@@ -88,8 +88,8 @@ void *server_context(const struct server_request *request);
 
 /* Accepts from this listening socket; ERR_FULL: too many listeners. */
 MUST_CHECK enum err server_listen(struct server *server, int listen_fd);
-/* No more accepts; idle connections are closed, busy ones after their answer ("Connection: close").
- */
+/* No more accepts; idle connections are closed, busy ones after their answer ("Connection: close"),
+ * fresh ones after their first, when it comes within DRAIN_FIRST_MS. */
 void server_drain(struct server *server);
 /* The end of a drain: every head and body that is still coming in is refused with this error
  * through on_bad, before the next turn ends. A client gets the usual moment to read it

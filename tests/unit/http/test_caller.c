@@ -427,6 +427,30 @@ Test(caller, drains)
     rig_stop(&rig);
 }
 
+/* A client may try again on a kept-alive connection that closes under it, and must not on a fresh
+ * one: that gets a moment for its request, and not longer. */
+Test(caller, drains_a_fresh_connection_after_its_first_request)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig_start(&rig, 10);
+    int fresh = rig_connect(&rig);
+    int silent = rig_connect(&rig);
+    rig_pump(&rig, 5);
+    server_drain(rig.server);
+    rig_pump(&rig, 50);
+    cr_expect(server_conns(rig.server) == 2);
+    rig_send(&rig, fresh, GET); /* was on its way */
+    const char *got = rig_read(&rig, fresh, NULL);
+    HAS(got, "GET / 0:");
+    HAS(got, "connection: close\r\n");
+    cr_expect(rig_closed(&rig, silent, 10000) == 'E');
+    cr_expect(server_conns(rig.server) == 0);
+    (void)close(fresh);
+    (void)close(silent);
+    rig_stop(&rig);
+}
+
 /* Its head said that the connection stays, so it is closed as an idle one. */
 Test(caller, drains_a_connection_whose_answer_had_begun)
 {

@@ -339,7 +339,8 @@ gate_wait(struct gate_local *local, uint32_t gate, struct gate_waiter *waiter)
     if (is_oldest) { /* SECOND */
         if (try_waiter(local, gate, waiter) == GATE_TURN_TAKEN) {
             detach(local, queue, waiter);
-            if (waiter->on_try == NULL && has_room(local->segment, gate, waiter->limit)) {
+            /* A wake may have been sent here while it stood first. */
+            if (waiter->on_try != NULL || has_room(local->segment, gate, waiter->limit)) {
                 wake_oldest(local->segment, gate); /* BATON */
             }
             return true;

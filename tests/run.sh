@@ -179,7 +179,7 @@ for part in "$@"; do
             run_lines crash 10000 bash tests/crash/run.sh
         grep -a '^note' "$logs/crash.log"
         ;;
-    model) run_lines model 900 bash tests/model/run.sh ;;
+    model) run_lines model 10000 bash tests/model/run.sh ;;
     *)
         echo "run.sh: unknown part $part" >&2
         exit 2

@@ -262,6 +262,22 @@ Test(relay, forgets_a_client_that_leaves_while_it_sends)
     mill_stop(mill);
 }
 
+/* --- the provider falls silent --- */
+
+Test(relay, ends_a_stream_of_which_nothing_more_comes, .timeout = 30)
+{
+    struct mill *mill = make();
+    mill->confs.upstream.idle_ms = 100;
+    mill_run(mill);
+    int client = begin(mill, STREAMS);
+    mill_read(mill, client, "\r\n0\r\n\r\n");
+    cr_expect(has(mill->answer, "data: {\"error\":") && has(mill->answer, "\"upstream_timeout\""),
+              "%s", mill->answer);
+    close(client);
+    expect_end(mill, STREAMS, "upstream_timeout", 200);
+    mill_stop(mill);
+}
+
 /* --- the operator ends it --- */
 
 Test(relay, is_ended_by_the_operator_wherever_it_is, .timeout = 30)

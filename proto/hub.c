@@ -195,6 +195,41 @@ hub_path(const struct hub_request *request, const struct hub_message *message,
 }
 
 const char *
+hub_field_name(const struct hub_request *request, enum hub_field field)
+{
+    static const char *const names[][DIALECT_COUNT] = {
+        [HUB_FIELD_OUTPUT_MAX] = { "max_completion_tokens", "max_output_tokens", "max_tokens",
+                                   "generationConfig.maxOutputTokens" },
+        [HUB_FIELD_ANSWERS] = { "n", "n", "n", "generationConfig.candidateCount" },
+        [HUB_FIELD_FORMAT] = { "response_format", "text.format", "output_config.format",
+                               "generationConfig.responseMimeType" },
+        [HUB_FIELD_MODALITIES] = { "modalities", "modalities", "modalities",
+                                   "generationConfig.responseModalities" },
+        [HUB_FIELD_TEMPERATURE] = { "temperature", "temperature", "temperature",
+                                    "generationConfig.temperature" },
+        [HUB_FIELD_TOP_P] = { "top_p", "top_p", "top_p", "generationConfig.topP" },
+        [HUB_FIELD_TOP_K] = { "top_k", "top_k", "top_k", "generationConfig.topK" },
+        [HUB_FIELD_FREQUENCY] = { "frequency_penalty", "frequency_penalty", "frequency_penalty",
+                                  "generationConfig.frequencyPenalty" },
+        [HUB_FIELD_PRESENCE] = { "presence_penalty", "presence_penalty", "presence_penalty",
+                                 "generationConfig.presencePenalty" },
+        [HUB_FIELD_STOP] = { "stop", "stop", "stop_sequences", "generationConfig.stopSequences" },
+        [HUB_FIELD_CHOICE] = { "tool_choice", "tool_choice", "tool_choice",
+                               "toolConfig.functionCallingConfig" },
+        [HUB_FIELD_THINKING] = { "reasoning_effort", "reasoning", "thinking",
+                                 "generationConfig.thinkingConfig" },
+        [HUB_FIELD_TIER] = { "service_tier", "service_tier", "service_tier", "serviceTier" },
+        [HUB_FIELD_CACHE] = { "prompt_cache_retention", "prompt_cache_retention", "cache_control",
+                              "cachedContent" },
+        [HUB_FIELD_END_USER] = { "user", "user", "metadata.user_id", "labels" },
+        [HUB_FIELD_PARALLEL] = { "parallel_tool_calls", "parallel_tool_calls",
+                                 "tool_choice.disable_parallel_tool_use", "toolConfig" },
+    };
+    CHECK(field < sizeof names / sizeof names[0]);
+    return names[field][request->shape.dialect];
+}
+
+const char *
 hub_part_path(const struct hub_request *request, const struct hub_message *message,
               const struct hub_part *part, char out[HUB_PATH_BYTES])
 {

@@ -398,6 +398,27 @@ hub_tool_find(const struct hub_request *request, struct str name, struct str spa
 #define HUB_PATH_BYTES 48u
 const char *hub_path(const struct hub_request *request, const struct hub_message *message,
                      char out[HUB_PATH_BYTES]);
+/* What the client's dialect calls a field that problems and losses name. */
+enum hub_field {
+    HUB_FIELD_OUTPUT_MAX,
+    HUB_FIELD_ANSWERS,
+    HUB_FIELD_FORMAT,
+    HUB_FIELD_MODALITIES,
+    HUB_FIELD_TEMPERATURE,
+    HUB_FIELD_TOP_P,
+    HUB_FIELD_TOP_K,
+    HUB_FIELD_FREQUENCY,
+    HUB_FIELD_PRESENCE,
+    HUB_FIELD_STOP,
+    HUB_FIELD_CHOICE,
+    HUB_FIELD_THINKING,
+    HUB_FIELD_TIER,
+    HUB_FIELD_CACHE,
+    HUB_FIELD_END_USER,
+    HUB_FIELD_PARALLEL
+};
+const char *hub_field_name(const struct hub_request *request, enum hub_field field);
+
 /* The same of a part: "messages[3].content[1]", "contents[3].parts[1]". */
 const char *hub_part_path(const struct hub_request *request, const struct hub_message *message,
                           const struct hub_part *part, char out[HUB_PATH_BYTES]);

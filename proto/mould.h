@@ -1,5 +1,5 @@
 /*
- * mould.h - JSON Schemas as Anthropic wants them, and the question whether a schema is strict.
+ * mould.h - JSON Schemas as Anthropic wants them.
  *
  * Runs in: worker. Pure: nothing to repair.
  */
@@ -18,8 +18,4 @@ MUST_CHECK enum err mould_root(struct str schema_json, struct arena *arena, stru
 /* output_config.format and strict tools: supported keywords only, the rest as notes. ERR_BAD: it
  * cannot be expressed. */
 MUST_CHECK enum err mould_output(struct str schema_json, struct arena *arena, struct str *out);
-/* May `strict: true` be set for it (OpenAI's rules: every object closed, every property required)?
- */
-bool mould_is_strict(struct str schema_json, struct arena *arena);
-
 #endif

@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "base/hash.h"
-#include "base/num.h"
 
 #define HASH_HEX 8u
 #define FRESH_CHARS 24u
@@ -293,4 +292,17 @@ plan_watch(struct plan *plan, struct str stop)
     }
     plan->stops[plan->stop_count++] = copy;
     return ERR_OK;
+}
+
+enum err
+plan_custom_description(struct arena *arena, const struct hub_tool *tool, struct str *out)
+{
+    *out = tool->description;
+    if (tool->grammar.len == 0) {
+        return ERR_OK;
+    }
+    *out = arena_printf(arena, "%.*s\n\nThe input must match this %.*s grammar:\n%.*s",
+                        STR_ARG(tool->description), STR_ARG(tool->grammar_syntax),
+                        STR_ARG(tool->grammar));
+    return out->data == NULL ? ERR_FULL : ERR_OK;
 }

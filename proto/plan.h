@@ -90,6 +90,13 @@ struct str plan_answer_id(const struct plan *plan, struct str upstream, char out
 struct str
 plan_item_id(const struct plan *plan, const char *prefix, uint32_t number, char out[PLAN_ID_BYTES]);
 
+/* How a free-text tool looks as a function: its schema, and its description with the grammar in it.
+ */
+#define PLAN_CUSTOM_SCHEMA                                                                 \
+    "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[" \
+    "\"input\"],\"additionalProperties\":false}"
+MUST_CHECK enum err
+plan_custom_description(struct arena *arena, const struct hub_tool *tool, struct str *out);
 /* The gateway must watch for this stop sequence itself. */
 MUST_CHECK enum err plan_watch(struct plan *plan, struct str stop);
 

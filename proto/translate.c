@@ -70,7 +70,7 @@ settle_choice(struct hub_request *request, struct hub_problem *problem)
             memcpy(message, text.data, text.len);
             memcpy(message + text.len, name.data, name.len);
             message[text.len + name.len] = '\0';
-            return hub_refuse(problem, message, "tool_choice");
+            return hub_refuse(problem, message, "%s", hub_field_name(request, HUB_FIELD_CHOICE));
         }
     }
     return ERR_OK;

@@ -1,0 +1,299 @@
+/*
+ * chatout.c - the neutral form becomes a Chat Completions request.
+ */
+#include "base/check.h"
+#include "base/digest.h"
+#include "base/jsonw.h"
+#include "proto/chat.h"
+#include "proto/chattalk.h"
+#include "proto/chattool.h"
+#include "proto/effort.h"
+#include "proto/strict.h"
+
+#define STOPS_SENT_MAX 4u /* more are refused upstream; the gateway watches for the rest */
+
+static void
+put_raw(struct jsonw *w, const char *name, struct str json)
+{
+    if (json.len > 0) {
+        jsonw_name(w, name);
+        jsonw_raw(w, json);
+    }
+}
+
+static void
+drop_if(const struct codec_job *job, struct str json, enum hub_field field)
+{
+    if (json.len > 0) {
+        hub_drop(job->losses, str_of(hub_field_name(job->request, field)));
+    }
+}
+
+/* --- generation --- */
+
+static enum err
+write_limit(const struct codec_job *job, struct jsonw *w)
+{
+    const struct hub_request *request = job->request;
+    if (!request->has_output_max) {
+        return ERR_OK;
+    }
+    if (request->output_tokens_max == 0) {
+        return hub_reject(job->problem, "the upstream cannot answer with nothing", "%s",
+                          hub_field_name(request, HUB_FIELD_OUTPUT_MAX));
+    }
+    jsonw_put_u64(w, job->target->caps->max_tokens ? "max_tokens" : "max_completion_tokens",
+                  request->output_tokens_max);
+    return ERR_OK;
+}
+
+static void
+write_sampling(const struct codec_job *job, struct jsonw *w)
+{
+    const struct hub_request *request = job->request;
+    const struct caps *caps = job->target->caps;
+    if (caps->reasoning_model) {
+        drop_if(job, request->temperature_json, HUB_FIELD_TEMPERATURE);
+        drop_if(job, request->top_p_json, HUB_FIELD_TOP_P);
+        drop_if(job, request->frequency_penalty_json, HUB_FIELD_FREQUENCY);
+        drop_if(job, request->presence_penalty_json, HUB_FIELD_PRESENCE);
+    } else {
+        put_raw(w, "temperature", request->temperature_json);
+        put_raw(w, "top_p", request->top_p_json);
+        put_raw(w, "frequency_penalty", request->frequency_penalty_json);
+        put_raw(w, "presence_penalty", request->presence_penalty_json);
+    }
+    if (caps->top_k) {
+        put_raw(w, "top_k", request->top_k_json);
+    } else {
+        drop_if(job, request->top_k_json, HUB_FIELD_TOP_K);
+    }
+    put_raw(w, "seed", request->seed_json);
+    put_raw(w, "logit_bias", request->logit_bias_json);
+    put_raw(w, "prediction", request->prediction_json);
+    if (request->answers > 1) {
+        jsonw_put_u64(w, "n", request->answers);
+    }
+    if (request->logprobs != HUB_UNSET) {
+        jsonw_put_bool(w, "logprobs", request->logprobs == HUB_YES);
+        put_raw(w, "top_logprobs", request->top_logprobs_json);
+    }
+}
+
+/* The first four go upstream, the others are watched for here; reasoning models take none. */
+static enum err
+write_stops(const struct codec_job *job, struct jsonw *w)
+{
+    const struct hub_request *request = job->request;
+    uint32_t sent = job->target->caps->reasoning_model ? 0 : STOPS_SENT_MAX;
+    sent = request->stop_count < sent ? request->stop_count : sent;
+    if (sent > 0) {
+        jsonw_name(w, "stop");
+        jsonw_array(w);
+        for (uint32_t i = 0; i < sent; i++) {
+            jsonw_str(w, request->stops[i]);
+        }
+        jsonw_close(w);
+    }
+    enum err err = ERR_OK;
+    for (uint32_t i = sent; i < request->stop_count && err == ERR_OK; i++) {
+        err = plan_watch(job->plan, request->stops[i]);
+    }
+    return err;
+}
+
+static void
+write_effort(const struct codec_job *job, struct jsonw *w)
+{
+    const struct hub_thinking *thinking = &job->request->thinking;
+    enum hub_effort effort = thinking->effort;
+    if (effort == HUB_EFFORT_UNSET && thinking->has_budget) {
+        effort = effort_of_budget(thinking->budget_tokens);
+    }
+    enum hub_effort sent = effort_degrade(effort, job->target->caps->efforts);
+    if (sent != HUB_EFFORT_UNSET) {
+        jsonw_put_text(w, "reasoning_effort", effort_name(sent));
+    } else if (effort != HUB_EFFORT_UNSET && effort != HUB_EFFORT_AUTO) {
+        hub_drop(job->losses, str_of(hub_field_name(job->request, HUB_FIELD_THINKING)));
+    }
+}
+
+static enum err
+write_format(const struct codec_job *job, struct jsonw *w)
+{
+    const struct hub_format *format = &job->request->format;
+    if (format->kind == HUB_FORMAT_TEXT) {
+        return ERR_OK;
+    }
+    if (format->kind == HUB_FORMAT_ENUM) {
+        return hub_reject(job->problem, "the upstream has no such format", "%s",
+                          hub_field_name(job->request, HUB_FIELD_FORMAT));
+    }
+    jsonw_name(w, "response_format");
+    jsonw_object(w);
+    jsonw_put_text(w, "type", format->kind == HUB_FORMAT_JSON ? "json_object" : "json_schema");
+    if (format->kind == HUB_FORMAT_SCHEMA) {
+        jsonw_name(w, "json_schema");
+        jsonw_object(w);
+        jsonw_put_str(w, "name", format->name.len > 0 ? format->name : STR("response"));
+        if (format->description.len > 0) {
+            jsonw_put_str(w, "description", format->description);
+        }
+        put_raw(w, "schema", format->schema_json);
+        if (format->is_strict_source) {
+            jsonw_put_bool(w, "strict", strict_is(format->schema_json, job->arena));
+        } else if (format->strict != HUB_UNSET) {
+            jsonw_put_bool(w, "strict", format->strict == HUB_YES);
+        }
+        jsonw_close(w);
+    }
+    jsonw_close(w);
+    return ERR_OK;
+}
+
+static enum err
+write_modes(const struct codec_job *job, struct jsonw *w)
+{
+    if (job->request->wants_image) {
+        return hub_reject(job->problem, "the upstream makes no images", "%s",
+                          hub_field_name(job->request, HUB_FIELD_MODALITIES));
+    }
+    if (job->request->wants_audio) {
+        jsonw_name(w, "modalities");
+        jsonw_raw(w, STR("[\"text\",\"audio\"]"));
+        put_raw(w, "audio", job->request->audio_json);
+    }
+    return ERR_OK;
+}
+
+/* --- bookkeeping --- */
+
+static void
+write_tier(const struct codec_job *job, struct jsonw *w)
+{
+    static const struct {
+        const char *from;
+        const char *to; /* NULL: nothing is said */
+    } words[] = {
+        { "standard_only", "default" },
+        { "standard", "default" },
+        { "unspecified", NULL },
+    };
+    struct str tier = job->request->tier;
+    if (tier.len == 0) {
+        return;
+    }
+    const char *mapped = NULL;
+    bool is_mapped = false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (str_equal_nocase(tier, str_of(words[i].from))) {
+            is_mapped = true;
+            mapped = words[i].to;
+        }
+    }
+    if (!is_mapped) {
+        jsonw_put_str(w, "service_tier", tier);
+    } else if (mapped != NULL) {
+        jsonw_put_text(w, "service_tier", mapped);
+    }
+}
+
+/* Anthropic's user ids are JSON or long: a hash stands for them. */
+static void
+write_end_user(const struct codec_job *job, struct jsonw *w)
+{
+    struct str user = job->request->end_user;
+    if (user.len == 0) {
+        return;
+    }
+    char hex[2 * DIGEST_BYTES + 1];
+    if (job->request->shape.dialect == DIALECT_ANTHROPIC) {
+        struct digest digest;
+        digest_sha256(user, &digest);
+        digest_hex(digest.bytes, DIGEST_BYTES, hex);
+        user = str_make(hex, 2 * DIGEST_BYTES);
+    }
+    jsonw_put_str(w, job->target->caps->safety_identifier ? "safety_identifier" : "user", user);
+}
+
+static void
+write_bookkeeping(const struct codec_job *job, struct jsonw *w)
+{
+    const struct hub_request *request = job->request;
+    if (request->verbosity.len > 0) {
+        jsonw_put_str(w, "verbosity", request->verbosity);
+    }
+    write_tier(job, w);
+    write_end_user(job, w);
+    if (request->cache_key.len > 0) {
+        jsonw_put_str(w, "prompt_cache_key", request->cache_key);
+    }
+    if (request->cache == HUB_CACHE_1H || request->cache == HUB_CACHE_24H) {
+        jsonw_put_text(w, "prompt_cache_retention", "24h");
+    }
+    put_raw(w, "metadata", request->metadata_json);
+    if (request->store == HUB_YES) {
+        jsonw_put_bool(w, "store", true);
+    }
+    if (job->target->stream) {
+        jsonw_put_bool(w, "stream", true);
+        jsonw_name(w, "stream_options");
+        jsonw_object(w);
+        jsonw_put_bool(w, "include_usage", true);
+        jsonw_close(w);
+    }
+}
+
+/* --- all of it --- */
+
+static bool
+says_json(const struct hub_request *request)
+{
+    for (const struct hub_message *at = request->messages; at != NULL; at = at->next) {
+        for (const struct hub_part *part = at->parts; part != NULL; part = part->next) {
+            struct str text = part->kind == HUB_TEXT ? part->text : str_make(NULL, 0);
+            for (size_t i = 0; i + 4 <= text.len; i++) {
+                if (str_equal_nocase(str_make(text.data + i, 4), STR("json"))) {
+                    return true;
+                }
+            }
+        }
+    }
+    return false;
+}
+
+enum err
+chatout_encode(const struct codec_job *job)
+{
+    struct jsonw w;
+    jsonw_begin(&w, job->to);
+    jsonw_object(&w);
+    jsonw_put_str(&w, "model", job->target->model);
+    /* json_object is refused when no message speaks of JSON. */
+    bool must_say = job->request->format.kind == HUB_FORMAT_JSON && !says_json(job->request);
+    enum err err =
+        chattalk_write(job, &w, must_say ? STR("Answer with a single JSON object.") : STR(""));
+    if (err == ERR_OK) {
+        err = chattool_write(job, &w);
+    }
+    if (err == ERR_OK) {
+        err = write_limit(job, &w);
+    }
+    if (err == ERR_OK) {
+        err = write_stops(job, &w);
+    }
+    if (err == ERR_OK) {
+        err = write_format(job, &w);
+    }
+    if (err == ERR_OK) {
+        err = write_modes(job, &w);
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    write_sampling(job, &w);
+    write_effort(job, &w);
+    write_bookkeeping(job, &w);
+    jsonw_close(&w);
+    return jsonw_end(&w);
+}

@@ -280,7 +280,7 @@ judge_account(struct jsonw *w, struct run *run, const struct select_want *want,
         account->index >= want->segment->accounts) {
         return;
     }
-    struct target *target = target_make(&want->segment->hash_key, account);
+    struct target *target = target_make(&want->segment->hash_key, account, STR(""));
     entry->extra = target;
     entry->is_broken = target == NULL || account->sealed_bytes == 0;
     enum select_result result = select_judge(want, entry);

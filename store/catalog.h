@@ -28,8 +28,9 @@ struct catalog; /* one a process */
 
 /* One account as a worker uses it: the record and what is made of it once. */
 struct catalog_account {
-    struct account account; /* sealed bytes cleared */
-    struct str secret;      /* opened credential; never log */
+    struct account account;    /* sealed bytes cleared */
+    struct str secret;         /* opened credential; never log */
+    struct str proxy_password; /* opened; empty = none; never log; lives as long as the view */
     uint32_t dialects; /* bit mask of the dialect numbers named in account.dialects; 0 = default */
     uint32_t group_count;
     uint32_t groups[GROUPS_PER_ACCOUNT_MAX]; /* indexes into catalog_view.groups */
@@ -58,7 +59,7 @@ struct catalog_view {
  * extra_make/extra_free: called for each account of a new view; may be NULL. */
 struct catalog_hooks {
     enum err (*dialects)(struct str comma_list, uint32_t *out_mask);
-    void *(*extra_make)(void *context, const struct account *account);
+    void *(*extra_make)(void *context, const struct catalog_account *account);
     void (*extra_free)(void *context, void *extra);
     void *context;
 };

@@ -17,6 +17,7 @@
 #include "store/kv.h"
 #include "store/migrate.h"
 #include "store/object.h"
+#include "store/proxy.h"
 #include "store/secret.h"
 #include "store/tally.h"
 
@@ -108,11 +109,11 @@ check_key_proof(struct kv *kv, const struct secret *secret)
 
 /* What a fresh store begins with. */
 static enum err
-fill(struct kv_txn *txn, void *context)
+fill(struct kv_txn *txn, const struct secret *secret)
 {
     struct group group;
     char why[MODEL_WHY_BYTES];
-    enum err err = put_key_proof(txn, context);
+    enum err err = put_key_proof(txn, secret);
     if (err != ERR_OK) {
         return err;
     }
@@ -130,8 +131,7 @@ prepare_store(const char *dir, uint64_t map_bytes, const struct secret *secret, 
     if (err != ERR_OK) {
         return err;
     }
-    /* migrate.c's callback takes a context that is not const; fill() only reads it. */
-    err = migrate_run(kv, fill, (void *)(uintptr_t)secret, why);
+    err = migrate_run(kv, secret, fill, why);
     if (err == ERR_OK && check_key_proof(kv, secret) != ERR_OK) {
         snprintf(why, 256,
                  "%.100s/secret.key is not the key that sealed the credentials in this store: put "
@@ -361,6 +361,42 @@ created_of(enum model_kind kind, union object *object)
     return NULL;
 }
 
+/* An id before the record is written: never one that a seal before it got. */
+static enum err
+draw_id(struct ledger *ledger, struct account *account)
+{
+    struct kv_txn *txn = NULL;
+    uint64_t next = 0;
+    enum err err = kv_begin(ledger->kv, &txn);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = object_next_id(txn, MODEL_ACCOUNT, &next);
+    kv_end(txn);
+    if (err == ERR_OK) {
+        account->id = next > ledger->next_drawn ? next : ledger->next_drawn;
+        ledger->next_drawn = account->id + 1;
+    }
+    return err;
+}
+
+/* A proxy's password never reaches the file as it was written. */
+static enum err
+seal_proxy(struct ledger *ledger, struct account *account)
+{
+    enum err err = ERR_OK;
+    if (account->id == 0 && proxy_is_bare(account)) {
+        err = draw_id(ledger, account);
+    }
+    if (err == ERR_OK && account->id != 0) {
+        err = proxy_seal(ledger->secret, account);
+    }
+    if (err == ERR_BAD) {
+        snprintf(ledger->why, sizeof(ledger->why), "proxy: too long");
+    }
+    return err;
+}
+
 static enum err
 create_in_txn(struct kv_txn *txn, void *context)
 {
@@ -376,7 +412,10 @@ ledger_create(struct ledger *ledger, enum model_kind kind, void *object)
     CHECK((unsigned)kind < MODEL_KINDS);
     struct change change = { .ledger = ledger, .kind = kind, .given = object };
     ledger->why[0] = '\0';
-    enum err err = kv_write(ledger->kv, create_in_txn, &change);
+    enum err err = kind == MODEL_ACCOUNT ? seal_proxy(ledger, object) : ERR_OK;
+    if (err == ERR_OK) {
+        err = kv_write(ledger->kv, create_in_txn, &change);
+    }
     if (err == ERR_OK) {
         memcpy(object, &change.object, model_table(kind)->size);
     }
@@ -399,9 +438,12 @@ enum err
 ledger_update(struct ledger *ledger, enum model_kind kind, const void *object)
 {
     CHECK((unsigned)kind < MODEL_KINDS);
-    struct change change = { .ledger = ledger, .kind = kind, .given = object };
+    union object sealed;
+    memcpy(&sealed, object, model_table(kind)->size);
+    struct change change = { .ledger = ledger, .kind = kind, .given = &sealed };
     ledger->why[0] = '\0';
-    return kv_write(ledger->kv, update_in_txn, &change);
+    enum err err = kind == MODEL_ACCOUNT ? seal_proxy(ledger, &sealed.account) : ERR_OK;
+    return err == ERR_OK ? kv_write(ledger->kv, update_in_txn, &change) : err;
 }
 
 const char *
@@ -468,25 +510,6 @@ ledger_next(struct ledger *ledger, enum model_kind kind, uint64_t *cursor, void 
 }
 
 /* --- credentials --- */
-
-/* An id before the record is written: never one that a seal before it got. */
-static enum err
-draw_id(struct ledger *ledger, struct account *account)
-{
-    struct kv_txn *txn = NULL;
-    uint64_t next = 0;
-    enum err err = kv_begin(ledger->kv, &txn);
-    if (err != ERR_OK) {
-        return err;
-    }
-    err = object_next_id(txn, MODEL_ACCOUNT, &next);
-    kv_end(txn);
-    if (err == ERR_OK) {
-        account->id = next > ledger->next_drawn ? next : ledger->next_drawn;
-        ledger->next_drawn = account->id + 1;
-    }
-    return err;
-}
 
 static void
 set_hint(struct account *account, struct str secret)

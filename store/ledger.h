@@ -189,9 +189,10 @@ MUST_CHECK enum err ledger_credits(struct ledger *ledger, uint64_t user_id,
 /* --- configuration records --- */
 
 /* Assigns id (unless ledger_seal did), index and created_ms, and fills in what is not given: the
- * ids of a key's user and group, the group "default" of an account. ERR_DENIED: the name (or the
- * key's digest) is taken; ERR_GONE: a user or group it names does not exist; ERR_FULL: as many as
- * there may be, or no space. ledger_why() has a sentence. */
+ * ids of a key's user and group, the group "default" of an account. A password in the URL of an
+ * account's proxy is sealed and shows as *** in the object then (store/proxy.h), in update too.
+ * ERR_DENIED: the name (or the key's digest) is taken; ERR_GONE: a user or group it names does not
+ * exist; ERR_FULL: as many as there may be, or no space. ledger_why() has a sentence. */
 MUST_CHECK enum err ledger_create(struct ledger *ledger, enum model_kind kind, void *object);
 /* The same errors. The name, an account's index and created_ms stay as they are. ERR_GONE also when
  * the object itself is not there. */

@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 #include "base/str.h"
+#include "store/object.h"
+#include "store/proxy.h"
 
 static enum err
 read_layout(struct kv_txn *txn, uint64_t *out)
@@ -56,23 +58,47 @@ migrate_check(struct kv *kv, char why[MODEL_WHY_BYTES])
 }
 
 struct run {
-    kv_work_fn fill;
-    void *context;
+    const struct secret *secret;
+    migrate_fill_fn fill;
     char *why;
 };
 
+/* Accounts whose record cannot be read stay as they are: nothing else can be done with them. */
+static enum err
+seal_proxies(struct kv_txn *txn, const struct run *run)
+{
+    union object object;
+    uint64_t cursor = 0;
+    enum err err;
+    while ((err = object_next(txn, MODEL_ACCOUNT, &cursor, &object)) == ERR_OK) {
+        if (proxy_is_bare(&object.account)) {
+            err = proxy_seal(run->secret, &object.account);
+            if (err == ERR_BAD) {
+                snprintf(run->why, MODEL_WHY_BYTES, "the proxy of account %.64s is too long",
+                         object.account.name);
+            }
+            err = err == ERR_OK ? object_update(txn, MODEL_ACCOUNT, &object, run->why) : err;
+        }
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return err == ERR_EOF ? ERR_OK : err;
+}
+
 /* By the layout they begin with, the one before the first first; NULL: nothing is rewritten. */
-static enum err (*const steps[MIGRATE_LAYOUT])(struct kv_txn *txn) = {
+static enum err (*const steps[MIGRATE_LAYOUT])(struct kv_txn *txn, const struct run *run) = {
     [1] = NULL, /* record.c and tally.c read what layout 1 wrote */
+    [2] = seal_proxies,
 };
 
 static enum err
-run_steps(struct kv_txn *txn, uint64_t layout)
+run_steps(struct kv_txn *txn, uint64_t layout, const struct run *run)
 {
     enum err err = ERR_OK;
     CHECK(layout > 0 && layout <= MIGRATE_LAYOUT);
     for (; layout < MIGRATE_LAYOUT && err == ERR_OK; layout++) {
-        err = steps[layout] == NULL ? ERR_OK : steps[layout](txn);
+        err = steps[layout] == NULL ? ERR_OK : steps[layout](txn, run);
     }
     return err;
 }
@@ -86,19 +112,20 @@ run_in_txn(struct kv_txn *txn, void *context)
     err = judge(err, layout, run->why);
     bool is_fresh = err == ERR_GONE;
     if (err == ERR_OK) {
-        err = run_steps(txn, layout);
+        err = run_steps(txn, layout, run);
     }
     if ((err != ERR_OK && !is_fresh) || layout == MIGRATE_LAYOUT) {
         return err;
     }
     struct kv_id value;
     err = kv_put(txn, KV_META, STR("layout"), kv_id(&value, MIGRATE_LAYOUT));
-    return err == ERR_OK && is_fresh ? run->fill(txn, run->context) : err;
+    return err == ERR_OK && is_fresh ? run->fill(txn, run->secret) : err;
 }
 
 enum err
-migrate_run(struct kv *kv, kv_work_fn fill, void *context, char why[MODEL_WHY_BYTES])
+migrate_run(struct kv *kv, const struct secret *secret, migrate_fill_fn fill,
+            char why[MODEL_WHY_BYTES])
 {
-    struct run run = { fill, context, why };
+    struct run run = { secret, fill, why };
     return kv_write(kv, run_in_txn, &run);
 }

@@ -9,6 +9,8 @@
  *   1  the first
  *   2  usage records have prices and costs (record.h reads both), totals a cost to the operator,
  *      and there is a table of prices
+ *   3  passwords of proxies are sealed. Of a password that stood there as it was written, bytes may
+ *      be left in pages of data.mdb that are free, until they are used again.
  *
  * Runs in: master before fork (ledger_prepare). Dying here leaves the old layout.
  */
@@ -21,14 +23,18 @@
 #include "store/kv.h"
 #include "store/model.h"
 
-#define MIGRATE_LAYOUT 2u
+struct secret;
+
+#define MIGRATE_LAYOUT 3u
 
 /* Reads the row only. ERR_DENIED with a sentence in why: the store is newer than we are; ERR_BAD:
  * the row is damaged; ERR_GONE: there is none. */
 MUST_CHECK enum err migrate_check(struct kv *kv, char why[MODEL_WHY_BYTES]);
 
+typedef enum err (*migrate_fill_fn)(struct kv_txn *txn, const struct secret *secret);
+
 /* Makes the store have MIGRATE_LAYOUT: `fill` runs in the transaction that makes a fresh one. */
-MUST_CHECK enum err
-migrate_run(struct kv *kv, kv_work_fn fill, void *context, char why[MODEL_WHY_BYTES]);
+MUST_CHECK enum err migrate_run(struct kv *kv, const struct secret *secret, migrate_fill_fn fill,
+                                char why[MODEL_WHY_BYTES]);
 
 #endif

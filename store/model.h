@@ -95,7 +95,9 @@ struct account {
     char models[LIST_TEXT_BYTES];    /* globs it serves; empty = all */
     char model_map[LIST_TEXT_BYTES]; /* "asked=sent", left may be a glob; comma separated */
     char dialects[64];               /* "chat,responses"; empty = what the platform speaks */
-    char proxy[URL_BYTES]; /* http://[user:password@]host:port or socks5://...; empty = none */
+    char proxy[URL_BYTES];           /* http://[user:***@]host:port or socks5://...; empty = none */
+    uint8_t proxy_sealed[URL_BYTES + DIGEST_SEAL_EXTRA_BYTES]; /* its password (store/proxy.h) */
+    uint32_t proxy_sealed_bytes;
     char tls_ca_file[256];
     bool tls_insecure; /* no certificate check; said in every list and log line of the account */
     bool is_disabled;

@@ -128,9 +128,10 @@ check_base_url(const char *text, char why[MODEL_WHY_BYTES])
 
 /* The text is never repeated: it may hold a password. */
 static enum err
-check_proxy(const char *text, char why[MODEL_WHY_BYTES])
+check_proxy(const struct account *account, char why[MODEL_WHY_BYTES])
 {
     struct match_url url;
+    const char *text = account->proxy;
     if (text[0] == '\0') {
         return ERR_OK;
     }
@@ -144,8 +145,11 @@ check_proxy(const char *text, char why[MODEL_WHY_BYTES])
                  "proxy: is not like http://[user:password@]host:port or socks5://...");
         return ERR_BAD;
     }
-    if (str_ends(url.userinfo, STR(":***"))) {
-        snprintf(why, MODEL_WHY_BYTES, "proxy: *** stands for the password; write the password");
+    struct str password = url.userinfo;
+    (void)str_cut(&password, ':');
+    if (str_equal(password, STR("***")) && account->proxy_sealed_bytes == 0) {
+        snprintf(why, MODEL_WHY_BYTES,
+                 "proxy: *** stands for a password that is stored, and none is: write it");
         return ERR_BAD;
     }
     return ERR_OK;
@@ -169,7 +173,7 @@ check_account(const struct account *account, char why[MODEL_WHY_BYTES])
     err = err != ERR_OK ? err : check_globs("models", account->models, why);
     err = err != ERR_OK ? err : check_model_map(account->model_map, why);
     err = err != ERR_OK ? err : check_dialects(account->dialects, why);
-    err = err != ERR_OK ? err : check_proxy(account->proxy, why);
+    err = err != ERR_OK ? err : check_proxy(account, why);
     if (err == ERR_OK && account->weight == 0) {
         snprintf(why, MODEL_WHY_BYTES, "weight: at least 1");
         return ERR_BAD;

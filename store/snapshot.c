@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "store/match.h"
 #include "store/object.h"
+#include "store/proxy.h"
 
 /* Fresh pages are zero, and a record's unused list space is never touched by us again. */
 static void *
@@ -188,16 +189,39 @@ open_credential(struct snapshot *snapshot, const struct secret *secret,
     account->sealed_bytes = 0;
 }
 
+static void
+open_proxy(struct snapshot *snapshot, const struct secret *secret, struct catalog_account *entry)
+{
+    struct account *account = &entry->account;
+    size_t bytes = proxy_password_bytes(account);
+    if (bytes == 0) {
+        return;
+    }
+    char *plain = secret_area_cut(&snapshot->area, bytes);
+    CHECK(plain != NULL);
+    if (proxy_open(secret, account, (uint8_t *)plain) == ERR_OK) {
+        entry->proxy_password = str_make(plain, bytes);
+    } else {
+        entry->is_broken = true;
+        log_unreadable("account", account->id,
+                       "its proxy's password cannot be opened: set it again");
+    }
+    memset(account->proxy_sealed, 0, account->proxy_sealed_bytes);
+    account->proxy_sealed_bytes = 0;
+}
+
 static enum err
 open_credentials(struct snapshot *snapshot, const struct secret *secret)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < snapshot->account_count; i++) {
         bytes += snapshot->accounts[i].account.sealed_bytes;
+        bytes += proxy_password_bytes(&snapshot->accounts[i].account);
     }
     enum err err = secret_area_make(&snapshot->area, bytes);
     for (uint32_t i = 0; i < snapshot->account_count && err == ERR_OK; i++) {
         open_credential(snapshot, secret, &snapshot->accounts[i]);
+        open_proxy(snapshot, secret, &snapshot->accounts[i]);
     }
     return err;
 }
@@ -312,7 +336,7 @@ make_extras(struct snapshot *snapshot)
     }
     for (uint32_t i = 0; i < snapshot->account_count; i++) {
         struct catalog_account *entry = &snapshot->accounts[i];
-        entry->extra = snapshot->hooks.extra_make(snapshot->hooks.context, &entry->account);
+        entry->extra = snapshot->hooks.extra_make(snapshot->hooks.context, entry);
     }
 }
 

@@ -106,7 +106,6 @@ fill_proxy(struct target *target, const struct account *account)
     target->proxy_port = (uint16_t)(url.port == 0 ? own_port : url.port);
     struct str info = url.userinfo;
     target->proxy_user = str_cut(&info, ':');
-    target->proxy_password = info;
     return copy_host(target->proxy_host, url.host);
 }
 
@@ -126,17 +125,19 @@ fill_keys(struct target *target, const struct hash_key *hash, const struct accou
     key = mix(hash, key, str_of(target->ca_file));
     target->session_key = key == 0 ? 1 : key;
     key = mix(hash, key, str_of(target->proxy_url));
+    key = mix(hash, key, target->proxy_password);
     key = hash_u64(hash, key ^ hash_u64(hash, account->id));
     target->origin_key = key == 0 ? 1 : key;
 }
 
 struct target *
-target_make(const struct hash_key *hash, const struct account *account)
+target_make(const struct hash_key *hash, const struct account *account, struct str proxy_password)
 {
     struct target *target = calloc(1, sizeof *target);
     if (target == NULL) {
         return NULL;
     }
+    target->proxy_password = proxy_password;
     if (!fill_base(target, account) || !fill_proxy(target, account) ||
         !str_copy(target->ca_file, sizeof target->ca_file, str_of(account->tls_ca_file))) {
         log_event(LOG_ERROR, "account", "account=%s why=\"base URL or proxy does not parse\"",
@@ -154,16 +155,13 @@ target_make(const struct hash_key *hash, const struct account *account)
 void
 target_free(struct target *target)
 {
-    if (target != NULL) {
-        explicit_bzero(target->proxy_url, sizeof target->proxy_url);
-        free(target);
-    }
+    free(target);
 }
 
 static void *
-on_make(void *context, const struct account *account)
+on_make(void *context, const struct catalog_account *account)
 {
-    return target_make(context, account);
+    return target_make(context, &account->account, account->proxy_password);
 }
 
 static void

@@ -34,11 +34,11 @@ struct target {
     char ca_file[256];
 
     enum target_proxy proxy;
-    char proxy_url[URL_BYTES]; /* proxy_user and proxy_password point into it */
+    char proxy_url[URL_BYTES]; /* with *** for a password; proxy_user points into it */
     char proxy_host[TARGET_HOST_BYTES];
     uint16_t proxy_port;
     struct str proxy_user;
-    struct str proxy_password;
+    struct str proxy_password; /* in the memory of who made the target; never log */
 
     uint64_t
         origin_key; /* connections with the same key may be shared: account, address, proxy, TLS */
@@ -47,8 +47,10 @@ struct target {
     uint32_t dialects; /* mask of what the account speaks */
 };
 
-/* NULL when the account's URLs do not parse (the log names the account) or without memory. */
-struct target *target_make(const struct hash_key *hash, const struct account *account);
+/* `proxy_password` must live as long as the target; empty = none. NULL when the account's URLs do
+ * not parse (the log names the account) or without memory. */
+struct target *
+target_make(const struct hash_key *hash, const struct account *account, struct str proxy_password);
 void target_free(struct target *target);
 
 /* What store/catalog.h needs to make and free targets with its views; `hash` must live as long. */

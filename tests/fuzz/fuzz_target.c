@@ -45,7 +45,7 @@ fuzz_target(struct str text)
     account->id = 1;
     bool fits = str_copy(account->base_url, sizeof account->base_url, url) &&
                 str_copy(account->proxy, sizeof account->proxy, rest);
-    struct target *target = fits ? target_make(&hash, account) : NULL;
+    struct target *target = fits ? target_make(&hash, account, STR("")) : NULL;
     if (target != NULL) {
         CHECK(target->host[0] != '\0' && target->port != 0 && target->origin_key != 0);
         CHECK(strstr(target->authority, target->host) != NULL);

@@ -23,11 +23,11 @@ read_dialects(struct str list, uint32_t *out_mask)
 }
 
 static void *
-make_extra(void *context, const struct account *account)
+make_extra(void *context, const struct catalog_account *account)
 {
     extras_made++;
     cr_assert_eq(context, &extras_made);
-    return strdup(account->name);
+    return strdup(account->account.name);
 }
 
 static void
@@ -332,6 +332,56 @@ Test(catalog, a_seal_of_another_account_is_broken)
     cr_expect_not(view->accounts[0].is_broken);
     cr_expect(view->accounts[1].is_broken);
     cr_expect(str_is_empty(view->accounts[1].secret));
+    catalog_close(catalog);
+}
+
+static void
+fill_proxies(struct ledger *ledger)
+{
+    static struct account account;
+    for (int i = 0; i < 2; i++) {
+        model_defaults(MODEL_ACCOUNT, &account);
+        snprintf(account.name, sizeof(account.name), "a%d", i);
+        snprintf(account.base_url, sizeof(account.base_url), "https://h");
+        snprintf(account.proxy, sizeof(account.proxy), "http://joe:hunter%d@p.test:1", i);
+        need(ledger_create(ledger, MODEL_ACCOUNT, &account));
+    }
+}
+
+static enum err
+swap_proxies(struct kv_txn *txn, void *context)
+{
+    static struct account first;
+    static struct account second;
+    cr_assert_eq(object_get(txn, MODEL_ACCOUNT, 1, &first), ERR_OK);
+    cr_assert_eq(object_get(txn, MODEL_ACCOUNT, 2, &second), ERR_OK);
+    memcpy(second.proxy_sealed, first.proxy_sealed, first.proxy_sealed_bytes);
+    second.proxy_sealed_bytes = first.proxy_sealed_bytes;
+    return object_update(txn, MODEL_ACCOUNT, &second, context);
+}
+
+Test(catalog, opens_a_proxys_password_for_its_account_alone)
+{
+    static char why[MODEL_WHY_BYTES];
+    prepare(fill_proxies);
+    struct catalog *catalog = open_catalog();
+    struct catalog_view *view = NULL;
+    cr_assert_eq(catalog_view(catalog, 1, &view), ERR_OK);
+    cr_expect(str_equal(view->accounts[0].proxy_password, STR("hunter0")));
+    cr_expect(str_equal(view->accounts[1].proxy_password, STR("hunter1")));
+    cr_expect_str_eq(view->accounts[1].account.proxy, "http://joe:***@p.test:1");
+    cr_expect_eq(view->accounts[1].account.proxy_sealed_bytes, 0);
+    cr_expect_not(view->accounts[1].is_broken);
+    catalog_close(catalog);
+    struct kv *kv = NULL;
+    cr_assert_eq(kv_open(tempdir, TEMPDIR_MAP_BYTES, KV_WRITE, &kv), ERR_OK);
+    cr_assert_eq(kv_write(kv, swap_proxies, why), ERR_OK);
+    kv_close(kv);
+    catalog = open_catalog();
+    cr_assert_eq(catalog_view(catalog, 1, &view), ERR_OK);
+    cr_expect_not(view->accounts[0].is_broken);
+    cr_expect(view->accounts[1].is_broken, "the seal of another account");
+    cr_expect(str_is_empty(view->accounts[1].proxy_password));
     catalog_close(catalog);
 }
 

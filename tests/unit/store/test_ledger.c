@@ -465,3 +465,66 @@ Test(ledger, totals_know_what_the_current_windows_have_cost)
     cr_expect(sum.requests == 1 && sum.window_nano[PERIOD_MONTH] == 1);
     ledger_close(ledger);
 }
+
+/* Does the data file hold these bytes anywhere? */
+static bool
+file_has(const char *text)
+{
+    static char bytes[TEMPDIR_MAP_BYTES];
+    FILE *file = fopen(tempdir_path("data.mdb"), "r");
+    cr_assert_not_null(file);
+    size_t size = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    return memmem(bytes, size, text, strlen(text)) != NULL;
+}
+
+Test(ledger, a_proxys_password_is_never_in_the_file_as_it_was_written)
+{
+    struct ledger *ledger = tempdir_ledger();
+    static struct account account;
+    model_defaults(MODEL_ACCOUNT, &account);
+    snprintf(account.name, sizeof(account.name), "a");
+    snprintf(account.base_url, sizeof(account.base_url), "https://a.test");
+    snprintf(account.proxy, sizeof(account.proxy), "http://joe:first-hunter@p.test:1");
+    cr_assert_eq(ledger_create(ledger, MODEL_ACCOUNT, &account), ERR_OK, "%s", ledger_why(ledger));
+    cr_expect_str_eq(account.proxy, "http://joe:***@p.test:1");
+    cr_assert_eq(ledger_find(ledger, MODEL_ACCOUNT, STR("a"), &account), ERR_OK);
+    snprintf(account.proxy, sizeof(account.proxy), "http://joe:second-hunter@p.test:1");
+    cr_assert_eq(ledger_update(ledger, MODEL_ACCOUNT, &account), ERR_OK, "%s", ledger_why(ledger));
+    cr_assert_eq(ledger_find(ledger, MODEL_ACCOUNT, STR("a"), &account), ERR_OK);
+    cr_expect_str_eq(account.proxy, "http://joe:***@p.test:1");
+    cr_expect_gt(account.proxy_sealed_bytes, 0);
+    /* Something else is changed: the password stays. */
+    uint32_t before = account.proxy_sealed_bytes;
+    account.priority = 3;
+    cr_assert_eq(ledger_update(ledger, MODEL_ACCOUNT, &account), ERR_OK, "%s", ledger_why(ledger));
+    cr_assert_eq(ledger_find(ledger, MODEL_ACCOUNT, STR("a"), &account), ERR_OK);
+    cr_expect(account.priority == 3 && account.proxy_sealed_bytes == before);
+    ledger_close(ledger);
+    cr_expect(file_has("p.test"));
+    cr_expect_not(file_has("hunter"));
+}
+
+Test(ledger, two_accounts_with_proxies_get_ids_of_their_own)
+{
+    struct ledger *ledger = tempdir_ledger();
+    static struct account accounts[3];
+    for (int i = 0; i < 3; i++) {
+        model_defaults(MODEL_ACCOUNT, &accounts[i]);
+        snprintf(accounts[i].name, sizeof(accounts[i].name), "a%d", i);
+        snprintf(accounts[i].base_url, sizeof(accounts[i].base_url), "https://a.test");
+        snprintf(accounts[i].proxy, sizeof(accounts[i].proxy), "http://joe:pass%d@p.test:1", i);
+    }
+    for (int i = 0; i < 3; i++) {
+        /* One has a credential too: both are sealed for the id that the first of them drew. */
+        if (i == 1) {
+            cr_assert_eq(ledger_seal(ledger, &accounts[1], STR("sk-secret")), ERR_OK);
+        }
+        cr_assert_eq(ledger_create(ledger, MODEL_ACCOUNT, &accounts[i]), ERR_OK, "%s",
+                     ledger_why(ledger));
+        for (int k = 0; k < i; k++) {
+            cr_expect_neq(accounts[i].id, accounts[k].id);
+        }
+    }
+    ledger_close(ledger);
+}

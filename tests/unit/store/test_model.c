@@ -188,6 +188,8 @@ fill_account(struct account *account)
     memset(account->secret_hint, 'h', sizeof(account->secret_hint) - 1);
     memset(account->sealed, 0xa5, sizeof(account->sealed));
     account->sealed_bytes = sizeof(account->sealed);
+    memset(account->proxy_sealed, 0x5a, sizeof(account->proxy_sealed));
+    account->proxy_sealed_bytes = sizeof(account->proxy_sealed);
     account->tls_insecure = true;
     account->is_disabled = true;
     account->created_ms = 253402300799999ull;

@@ -123,6 +123,10 @@ Test(rules, proxy_needs_scheme_and_port)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         BAD(MODEL_ACCOUNT, object.account.proxy, bad[i], "proxy:");
     }
+    make(MODEL_ACCOUNT);
+    snprintf(object.account.proxy, URL_BYTES, "http://u:***@h:1");
+    object.account.proxy_sealed_bytes = 40;
+    cr_expect_eq(rules_check(MODEL_ACCOUNT, &object, why), ERR_OK, "the stored password: %s", why);
     static const char *const good[] = { "http://h:1", "http://u:p@h:1/", "socks5://[::1]:1080" };
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         make(MODEL_ACCOUNT);

@@ -25,7 +25,7 @@ begin(struct fixture *f, const char *url)
     f->account.account.id = 1;
     snprintf(f->account.account.base_url, sizeof f->account.account.base_url, "%s", url);
     f->account.secret = str_of(secret);
-    f->target = target_make(&hash, &f->account.account);
+    f->target = target_make(&hash, &f->account.account, STR(""));
     cr_assert_not_null(f->target);
     arena_init(&f->arena, REQUEST_ARENA_BYTES_MAX);
     f->want = (struct request_want){ .target = f->target,

@@ -33,7 +33,7 @@ begin(struct stage *s)
         account->account.id = 101 + i;
         account->account.index = i;
         snprintf(account->account.base_url, sizeof account->account.base_url, "https://x.test");
-        account->extra = target_make(&hash, &account->account);
+        account->extra = target_make(&hash, &account->account, STR(""));
         cr_assert_not_null(account->extra);
         account->group_count = 2;
         account->groups[1] = 1;

@@ -135,7 +135,7 @@ static inline void
 yard_retarget(struct yard *yard)
 {
     target_free(yard->target);
-    yard->target = target_make(&yard->test.segment.hash_key, &yard->account);
+    yard->target = target_make(&yard->test.segment.hash_key, &yard->account, STR(""));
     cr_assert_not_null(yard->target);
 }
 

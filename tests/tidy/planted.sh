@@ -27,7 +27,7 @@ clean() {
     failed=1
 }
 
-mkdir -p "$tree/base" "$tree/shm" "$tree/http" "$tree/master" "$tree/admin"
+mkdir -p "$tree/base" "$tree/shm" "$tree/http" "$tree/master" "$tree/admin" "$tree/tests/unit/base"
 cat >"$tree/base/good.c" <<'END'
 /* strcpy(in a comment) is no call, and "time(" in a string is none. */
 int
@@ -36,7 +36,9 @@ good_text(void)
     return sizeof("strcpy(") + my_time(0);
 }
 END
-for check in layers names lengths functions promises verify seams calls headers; do clean $check; done
+echo 'Test(good, text_is_long)' >"$tree/tests/unit/base/test_good.c"
+touch "$tree/master/main.c" "$tree/admin/ctl.c"
+for check in layers names lengths functions promises verify seams calls headers mirror; do clean $check; done
 
 echo '#include "shm/gate.h"' >"$tree/base/upward.c"
 planted layers "base must not include shm/gate.h"
@@ -72,4 +74,12 @@ planted calls "wild.c:4"
 rm "$tree/base/wild.c"
 echo 'struct needs { size_t bytes; };' >"$tree/base/needy.h"
 planted headers "needy.h"
+rm "$tree/base/needy.h"
+touch "$tree/base/alone.c"
+planted mirror "base/alone.c: there is no tests/unit/base/test_alone.c"
+echo 'Test(good, is_not_about_alone)' >"$tree/tests/unit/base/test_alone.c"
+planted mirror "no test of the suite alone"
+rm "$tree/base/alone.c"
+touch "$tree/admin/main.c"
+planted mirror "admin/main.c: there is no"
 exit $failed

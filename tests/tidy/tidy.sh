@@ -21,7 +21,8 @@ verdict() {
         echo "ok tidy $1"
     else
         failed=1
-        printf '%s\n' "$2" | head -n 20 | sed "s|^|FAIL tidy $1: |" | sed '2,$s/^FAIL/    /'
+        printf '%s\n' "$2" | awk 'NR <= 20 { print } END { if (NR > 20) print "and " NR - 20 " more" }' |
+            sed "s|^|FAIL tidy $1: |" | sed '2,$s/^FAIL/    /'
     fi
 }
 
@@ -176,6 +177,20 @@ check_verify() {
 check_readmes() {
     verdict readmes "$(for d in $folders; do
         [ -f "$d/README.md" ] || echo "$d/README.md is missing"
+    done)"
+}
+
+# Each source has its tests under its own name. Exempt are the mains alone: master/main.c and
+# admin/ctl.c read arguments and call the rest, and tests/scenario runs both as a user does.
+# Asked for by name: a source's tests may come a commit later than the source.
+check_mirror() {
+    local file test
+    verdict mirror "$(product | grep '\.c$' | while read -r file; do
+        case $file in master/main.c | admin/ctl.c) continue ;; esac
+        test=tests/unit/${file%/*}/test_${file##*/}
+        [ -f "$test" ] || { echo "$file: there is no $test"; continue; }
+        file=${file##*/}
+        grep -q "^Test(${file%.c}," "$test" || echo "$test: no test of the suite ${file%.c}"
     done)"
 }
 

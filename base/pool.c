@@ -15,11 +15,13 @@ struct pool_free {
 };
 
 void
-pool_init(struct pool *pool, size_t object_bytes, uint32_t objects_max)
+pool_init(struct pool *pool, size_t object_bytes, size_t zeroed_bytes, uint32_t objects_max)
 {
-    CHECK(object_bytes >= sizeof(struct pool_free));
+    CHECK(object_bytes >= sizeof(struct pool_free) && zeroed_bytes >= sizeof(struct pool_free));
+    CHECK(zeroed_bytes <= object_bytes);
     size_t align = _Alignof(max_align_t);
     *pool = (struct pool){ .object_bytes = (object_bytes + align - 1) / align * align,
+                           .zeroed_bytes = zeroed_bytes,
                            .taken_count_max = objects_max };
 }
 
@@ -68,7 +70,7 @@ pool_take(struct pool *pool)
     }
     pool->free = object->next;
     pool->taken_count++;
-    memset(object, 0, pool->object_bytes);
+    memset(object, 0, pool->zeroed_bytes);
     return object;
 }
 

@@ -39,7 +39,8 @@ server_make(const struct server_want *want, struct server **out)
     server->conns_max = want->conns_max;
     list_init(&server->idle);
     list_init(&server->active);
-    pool_init(&server->callers, sizeof(struct caller), want->conns_max + SERVER_SPARE_CONNS);
+    pool_init(&server->callers, sizeof(struct caller), sizeof(struct caller),
+              want->conns_max + SERVER_SPARE_CONNS);
     body_pool_init(&server->bodies, want->conf->body_pool_bytes);
     enum err err = peer_table_make(want->conns_max + SERVER_SPARE_CONNS, &server->peers);
     if (err != ERR_OK) {

@@ -272,7 +272,8 @@ usage_read_body(enum dialect dialect, struct str body, struct usage *out)
 void
 usage_stream_init(struct usage_stream *stream, enum dialect dialect)
 {
-    *stream = (struct usage_stream){ .dialect = dialect };
+    memset(stream, 0, offsetof(struct usage_stream, words.before)); /* the texts may stay */
+    stream->dialect = dialect;
 }
 
 static uint32_t

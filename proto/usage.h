@@ -91,7 +91,7 @@ struct usage_stream {
     uint64_t text_quarters; /* estimated quarter tokens of the text in them */
     struct usage_gemini gemini;
     char response_id[USAGE_ID_BYTES]; /* responses only; "" = not seen */
-    struct words_memory words;
+    struct words_memory words;        /* last: its texts are not cleared */
 };
 
 void usage_stream_init(struct usage_stream *stream, enum dialect dialect);

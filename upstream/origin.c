@@ -122,7 +122,7 @@ origin_make(struct loop *loop, uint32_t idle_ms, uint32_t idle_per_origin, uint3
     pool->idle_ms = idle_ms;
     pool->idle_per_origin = idle_per_origin;
     pool->sweep.on_due = on_sweep;
-    pool_init(&pool->memory, sizeof(struct idle_entry), clients_max);
+    pool_init(&pool->memory, sizeof(struct idle_entry), sizeof(struct idle_entry), clients_max);
     loop_task_init(&pool->bury, on_bury);
     list_init(&pool->by_age);
     list_init(&pool->dead);

@@ -19,35 +19,31 @@
 /* Ids of different origin are different sessions though they be spelled alike. */
 enum affinity_kind { KIND_EXPLICIT, KIND_RESPONSE, KIND_OPENING };
 
-/* The headers that name a session, by rank: lower wins. */
-static const struct {
-    struct str name;
-    uint32_t rank;
-} names[] = {
-    { { "x-claude-code-session-id", 24 }, 0 },
-    { { "session-id", 10 }, 1 },
-    { { "session_id", 10 }, 1 },
-    { { "conversation_id", 15 }, 1 },
-    { { "x-session-affinity", 18 }, 2 },
-    { { "x-session-id", 12 }, 3 },
-    { { "thread-id", 9 }, 4 },
-};
-#define NAMES_COUNT (sizeof names / sizeof names[0])
+/* The rank of a header that names a session: lower wins. Most names are of another length. */
 #define RANK_NONE 5u
-#define LENGTHS (1u << 9 | 1u << 10 | 1u << 12 | 1u << 15 | 1u << 18 | 1u << 24)
 
 static uint32_t
 rank_of(struct str name)
 {
-    if (name.len > 24 || (LENGTHS >> name.len & 1u) == 0) {
+    switch (name.len) {
+    case 9:
+        return str_equal_nocase(name, STR("thread-id")) ? 4 : RANK_NONE;
+    case 10:
+        return str_equal_nocase(name, STR("session-id")) ||
+                       str_equal_nocase(name, STR("session_id"))
+                   ? 1
+                   : RANK_NONE;
+    case 12:
+        return str_equal_nocase(name, STR("x-session-id")) ? 3 : RANK_NONE;
+    case 15:
+        return str_equal_nocase(name, STR("conversation_id")) ? 1 : RANK_NONE;
+    case 18:
+        return str_equal_nocase(name, STR("x-session-affinity")) ? 2 : RANK_NONE;
+    case 24:
+        return str_equal_nocase(name, STR("x-claude-code-session-id")) ? 0 : RANK_NONE;
+    default:
         return RANK_NONE;
     }
-    for (uint32_t i = 0; i < NAMES_COUNT; i++) {
-        if (str_equal_nocase(name, names[i].name)) {
-            return names[i].rank;
-        }
-    }
-    return RANK_NONE;
 }
 
 static struct str

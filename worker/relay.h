@@ -119,13 +119,19 @@ struct relay {
     struct peek *peek; /* in the request's arena */
 
     /* the answer */
-    struct stream stream;
     uint16_t status;       /* sent to the client; 0 = none */
     const char *code;      /* stable error code; NULL = success */
     uint64_t drained_from; /* bytes of the provider's answer when its client left */
     bool is_client_gone;
     bool is_half_gone;
+    struct stream stream; /* last, see below */
 };
+
+/* What a stream remembers of its events' text comes last, and is only read as far as written. */
+#define RELAY_ZEROED_BYTES offsetof(struct relay, stream.usage.words.before)
+_Static_assert(sizeof(struct relay) - RELAY_ZEROED_BYTES <
+                   WORDS_BEFORE_BYTES + WORDS_BEHIND_BYTES + _Alignof(struct relay),
+               "nothing but those texts is left as it was");
 
 extern const struct server_hooks relay_server_hooks;
 

@@ -210,7 +210,7 @@ open_all(struct process *its)
     if (err != ERR_OK) {
         return err;
     }
-    pool_init(&worker->relays, sizeof(struct relay), clients);
+    pool_init(&worker->relays, sizeof(struct relay), RELAY_ZEROED_BYTES, clients);
     memo_init(&worker->memo);
     penalty_init(&worker->penalty, &worker->segment->hash_key,
                  worker->heritage->worker_conf->auth_failures,

@@ -117,7 +117,8 @@ becomes_other(void)
     }
     uid_t uid = entry->pw_uid;
     gid_t gid = entry->pw_gid;
-    if (privilege_drop(OTHER, store, why) != ERR_OK) {
+    static const gid_t roots[] = { 0, 4 }; /* something to lose */
+    if (setgroups(2, roots) != 0 || privilege_drop(OTHER, store, why) != ERR_OK) {
         return 21;
     }
     uid_t uids[3];

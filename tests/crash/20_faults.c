@@ -31,7 +31,7 @@ static const struct point worker_points[] = {
     { "gate.after_back", 20, NEED_NOTHING },      { "gate.after_sub", 1500, NEED_NOTHING },
     { "gate.after_sum", 1500, NEED_NOTHING },     { "gate.before_baton", 100, NEED_NOTHING },
     { "gate.before_pass", 100, NEED_NOTHING },    { "gate.after_publish", 100, NEED_NOTHING },
-    { "gate.after_leave", 100, NEED_NOTHING },    { "gate.after_turn", 100, NEED_NOTHING },
+    { "gate.after_leave", 5, NEED_NOTHING },      { "gate.after_turn", 100, NEED_NOTHING },
     { "budget.after_add", 150, NEED_NOTHING },    { "budget.after_charge", 150, NEED_NOTHING },
     { "lease.before_held", 150, NEED_NOTHING },   { "lease.after_held", 150, NEED_NOTHING },
     { "lease.mid_edit", 150, NEED_NOTHING },      { "lease.after_note", 150, NEED_NOTHING },
@@ -106,6 +106,7 @@ begin(const char *spec)
 {
     restart(spec);
     crashload_begin(CRASH_CONNS);
+    crashload_set_leaving(4);
     crashbook_begin();
     crashload_excuse_cuts();
     crashproc_mark_log();

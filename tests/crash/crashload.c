@@ -497,6 +497,18 @@ start_request(struct client *c, uint64_t now)
     }
 }
 
+/* With a reset, which is noticed at once, or with an end of its side, which may mean less. */
+static void
+go_away(struct client *c)
+{
+    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    if (crash_random(2) == 0) {
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    }
+    hang_up(c);
+    end_request(c, CRASH_LEFT);
+}
+
 static void
 turn(struct client *c, uint64_t now)
 {
@@ -507,8 +519,7 @@ turn(struct client *c, uint64_t now)
         return;
     }
     if (c->leave_ms != 0 && now >= c->leave_ms) {
-        hang_up(c);
-        end_request(c, CRASH_LEFT);
+        go_away(c);
     } else if (now - c->next_ms > STUCK_MS) {
         complain(c, "gets no answer", false);
         hang_up(c);

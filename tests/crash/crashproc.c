@@ -20,6 +20,7 @@
 
 #define INODES_MAX 4096u
 #define ADMIN_MS 3000
+#define PORT_READS 4u
 #define UPSTREAM_SECRET "sk-crash-upstream"
 
 const char *crash_fake_log;
@@ -180,16 +181,12 @@ is_among(const unsigned long *inodes, size_t count, unsigned long inode)
     return false;
 }
 
-bool
-crashproc_ports(pid_t pid, bool ports[65536])
+/* Sets the peers' ports of those of our connections that are among the inodes. */
+static bool
+read_ports(const unsigned long *inodes, size_t count, bool ports[65536])
 {
-    static unsigned long inodes[INODES_MAX];
-    size_t count = socket_inodes(pid, inodes);
     FILE *file = fopen("/proc/net/tcp", "re");
-    if (file == NULL || count == 0) {
-        if (file != NULL) {
-            fclose(file);
-        }
+    if (file == NULL) {
         return false;
     }
     char line[512];
@@ -205,6 +202,19 @@ crashproc_ports(pid_t pid, bool ports[65536])
     }
     fclose(file);
     return true;
+}
+
+/* The list skips lines while other sockets come and go, so it is read several times. */
+bool
+crashproc_ports(pid_t pid, bool ports[65536])
+{
+    static unsigned long inodes[INODES_MAX];
+    size_t count = socket_inodes(pid, inodes);
+    bool is_read = count > 0;
+    for (unsigned i = 0; i < PORT_READS && is_read; i++) {
+        is_read = read_ports(inodes, count, ports);
+    }
+    return is_read;
 }
 
 /* --- killing --- */

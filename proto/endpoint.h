@@ -90,6 +90,14 @@ struct endpoint_hit {
     const char *allow;      /* WRONG_METHOD: the Allow field */
 };
 
+/* Are its answers images, priced one by one where the provider reports no tokens? */
+static inline bool
+endpoint_makes_images(enum endpoint endpoint)
+{
+    return endpoint == ENDPOINT_IMAGES_GENERATIONS || endpoint == ENDPOINT_IMAGES_EDITS ||
+           endpoint == ENDPOINT_IMAGES_VARIATIONS;
+}
+
 /* The row of an endpoint; static. */
 const struct endpoint_row *endpoint_row(enum endpoint endpoint);
 

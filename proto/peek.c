@@ -25,6 +25,7 @@ enum field {
     FIELD_MAX_TOKENS,
     FIELD_MAX_COMPLETION_TOKENS,
     FIELD_MAX_OUTPUT_TOKENS,
+    FIELD_N,
     FIELD_STREAM_OPTIONS,
     FIELD_CACHE_KEY,
     FIELD_METADATA,
@@ -54,6 +55,7 @@ static const struct str fields[FIELD_COUNT] = {
     [FIELD_MAX_TOKENS] = { "max_tokens", 10 },
     [FIELD_MAX_COMPLETION_TOKENS] = { "max_completion_tokens", 21 },
     [FIELD_MAX_OUTPUT_TOKENS] = { "max_output_tokens", 17 },
+    [FIELD_N] = { "n", 1 },
     [FIELD_STREAM_OPTIONS] = { "stream_options", 14 },
     [FIELD_CACHE_KEY] = { "prompt_cache_key", 16 },
     [FIELD_METADATA] = { "metadata", 8 },
@@ -75,6 +77,7 @@ static const struct str fields[FIELD_COUNT] = {
 /* Which fields have names of this length: few of them are compared with a member's name. */
 #define BIT(field) (1u << FIELD_##field)
 static const uint32_t fields_of_length[NAME_TEXT_BYTES + 1] = {
+    [1] = BIT(N),
     [4] = BIT(USER),
     [5] = BIT(MODEL) | BIT(INPUT),
     [6] = BIT(STREAM) | BIT(SYSTEM),
@@ -298,9 +301,22 @@ take_max(struct peek *peek, struct json_value value)
     }
 }
 
+/* How many answers are asked for; what is no number is left for the provider to refuse. */
+static void
+take_answers(struct peek *peek, struct json_value value)
+{
+    uint64_t count;
+    if (json_u64(value, &count) == ERR_OK && count > 0) {
+        peek->answers = count > PEEK_ANSWERS_MAX ? PEEK_ANSWERS_MAX : (uint32_t)count;
+    }
+}
+
 static void
 read_limits(struct look *look)
 {
+    if (has(look, FIELD_N)) {
+        take_answers(look->peek, look->values[FIELD_N]);
+    }
     for (uint32_t i = FIELD_MAX_TOKENS; i <= FIELD_MAX_OUTPUT_TOKENS; i++) {
         if (has(look, (enum field)i)) {
             take_max(look->peek, look->values[i]);
@@ -314,6 +330,10 @@ read_limits(struct look *look)
         if (json_get(look->values[i], STR("maxOutputTokens"), &value) ||
             json_get(look->values[i], STR("max_output_tokens"), &value)) {
             take_max(look->peek, value);
+        }
+        if (json_get(look->values[i], STR("candidateCount"), &value) ||
+            json_get(look->values[i], STR("candidate_count"), &value)) {
+            take_answers(look->peek, value);
         }
     }
 }
@@ -485,7 +505,7 @@ enum err
 peek_json(enum endpoint endpoint, struct str body, struct peek *out, struct peek_error *error)
 {
     const struct endpoint_row *row = endpoint_row(endpoint);
-    *out = (struct peek){ .stream = false };
+    *out = (struct peek){ .answers = 1 };
     struct look look = { .peek = out,
                          .error = error,
                          .body = body,
@@ -539,6 +559,9 @@ read_part(struct peek *peek, struct str body, const struct multipart_part *part,
     bool is_variant = false;
     enum field field =
         part->name.len > NAME_TEXT_BYTES ? FIELD_COUNT : find_field(part->name, &is_variant);
+    if (field == FIELD_N && !is_variant && !part->is_file) {
+        take_answers(peek, (struct json_value){ .kind = JSON_NUMBER, .raw = part->content });
+    }
     if (field != FIELD_MODEL && field != FIELD_STREAM) {
         peek->input_tokens += part->is_file ? 0 : estimate_tokens(part->content);
         return ERR_OK;
@@ -562,7 +585,7 @@ peek_multipart(enum endpoint endpoint, struct str body, struct str content_type,
 {
     struct multipart form;
     struct multipart_part part;
-    *out = (struct peek){ .is_multipart = true };
+    *out = (struct peek){ .is_multipart = true, .answers = 1 };
     enum err err = multipart_begin(&form, body, content_type);
     while (err == ERR_OK) {
         err = multipart_next(&form, &part);

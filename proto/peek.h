@@ -25,6 +25,8 @@ struct peek_span {
     size_t bytes;
 };
 
+#define PEEK_ANSWERS_MAX 128u /* of one request; providers allow 10 images and 128 choices */
+
 enum peek_session {
     PEEK_SESSION_NONE,
     PEEK_SESSION_CACHE_KEY, /* prompt_cache_key */
@@ -52,6 +54,7 @@ struct peek {
     bool has_stream;
     bool is_multipart;
     uint64_t output_tokens_max; /* the largest of the fields that bound the answer; 0 = none */
+    uint32_t answers; /* n, candidateCount: answers or images asked for; 1 when it says nothing */
 
     enum peek_session session_kind;
     char session[SESSION_TEXT_BYTES];           /* longer ones as hex of their SHA-256 */

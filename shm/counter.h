@@ -30,6 +30,7 @@
     X(REFUSED_CONCURRENCY, "refused: concurrency limit")            \
     X(REFUSED_QUEUE, "refused: queue full or too long")             \
     X(REFUSED_QUOTA, "refused: quota used up or input too large")   \
+    X(REFUSED_UNPRICED, "refused: the model has no price")          \
     X(REFUSED_NO_CHANNEL, "refused: no account usable")             \
     X(REFUSED_OVERLOADED, "refused: we are overloaded or draining") \
     X(QUEUED, "requests that waited for a slot")                    \

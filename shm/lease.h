@@ -25,6 +25,7 @@
 
 #include "base/err.h"
 #include "base/limits.h"
+#include "base/money.h"
 #include "shm/guard.h"
 #include "shm/ring.h"
 #include "shm/segment.h"
@@ -63,6 +64,23 @@ struct lease_tokens {
     uint64_t in_cache_write_1h;
     uint64_t out;
     uint64_t out_reasoning;
+    uint64_t is_estimated; /* 1: the provider has not said all of them yet */
+};
+
+/*
+ * What the request costs as far as is known: the prices of its admission, of the tier that holds
+ * for its tokens so far. upstream/bill.h makes the costs of a record from it.
+ */
+struct lease_bill {
+    struct money_rates rates;    /* the user's */
+    struct money_rates upstream; /* of the model that was sent */
+    uint32_t multiplier_ppm;     /* the user's */
+    uint32_t account_ppm;        /* the account's */
+    uint32_t images;             /* that will be priced one by one if no tokens are reported */
+    uint8_t price_source;        /* enum price_source; 0 = no price is known */
+    uint8_t tier;                /* enum price_service */
+    uint8_t is_billable;         /* the endpoint's requests cost something */
+    uint8_t reserved;
 };
 
 /* Plain values; texts always end with a NUL. */
@@ -78,6 +96,7 @@ struct lease_data {
     uint64_t bytes_in;      /* from the client */
     uint64_t bytes_out;     /* to the client */
     struct lease_tokens tokens;
+    struct lease_bill bill;
     uint64_t reserved_tokens; /* of the key's budget */
     uint64_t reserved_nano;   /* of its payer's */
     uint64_t subscription_id; /* of the plan that pays; 0 = none */

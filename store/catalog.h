@@ -52,7 +52,7 @@ struct catalog_view {
     uint32_t account_count;
     struct catalog_group *groups;
     uint32_t group_count;
-    const struct pricelist *prices; /* a request holds its view, so its price stays what it was */
+    struct pricelist *prices; /* held by who wants to go on using them: pricelist_hold */
 };
 
 /* dialects: how to turn account.dialects text into a mask (proto/dialect.h's function);

@@ -35,11 +35,12 @@ struct user {
     uint64_t id;
     char name[NAME_BYTES];
     bool is_disabled;
-    uint32_t concurrency; /* requests in flight over all keys */
-    uint32_t rpm;         /* requests a minute */
-    uint64_t tpm;         /* tokens a minute, input and output */
-    bool is_prepaid;      /* pays from a balance; from its first top-up on */
-    int64_t credit_nano;  /* nanodollars: all top-ups, less what was taken back */
+    uint32_t concurrency;    /* requests in flight over all keys */
+    uint32_t rpm;            /* requests a minute */
+    uint64_t tpm;            /* tokens a minute, input and output */
+    bool is_prepaid;         /* pays from a balance; from its first top-up on */
+    int64_t credit_nano;     /* nanodollars: all top-ups, less what was taken back */
+    uint64_t multiplier_ppm; /* of prices, in place of the group's; 0 = the group's */
     char note[256];
     uint64_t created_ms; /* wall */
 };
@@ -76,6 +77,7 @@ struct group {
     uint32_t rpm;
     uint64_t tpm;
     char models[LIST_TEXT_BYTES]; /* globs its keys may ask for; empty = all */
+    uint64_t multiplier_ppm;      /* of prices, for its keys; 1,000,000 unless set; 0 = free */
     char note[256];
     uint64_t created_ms;
 };
@@ -99,7 +101,9 @@ struct account {
     uint8_t proxy_sealed[URL_BYTES + DIGEST_SEAL_EXTRA_BYTES]; /* its password (store/proxy.h) */
     uint32_t proxy_sealed_bytes;
     char tls_ca_file[256];
-    bool tls_insecure; /* no certificate check; said in every list and log line of the account */
+    uint64_t
+        multiplier_ppm; /* what it costs the operator of the listed prices; 1,000,000 unless set */
+    bool tls_insecure;  /* no certificate check; said in every list and log line of the account */
     bool is_disabled;
     char disabled_why[128];
     uint8_t sealed[SECRET_BYTES_MAX + DIGEST_SEAL_EXTRA_BYTES]; /* the credential, sealed */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 static const char *const budgets[] = { "strict", "soft", NULL };
+static const char *const unpriced_choices[] = { "refuse", "refuse_all", "zero", NULL };
 
 const struct setting storeconf_rows[] = {
     { .key = "dir",
@@ -59,5 +60,18 @@ const struct setting storeconf_rows[] = {
       .unit = "days",
       .is_reloadable = true,
       .help = "Usage records of requests older than this are removed. Totals stay." },
+    { .key = "unpriced",
+      .type = SETTING_CHOICE,
+      .offset = offsetof(struct storeconf, unpriced),
+      .size = sizeof(uint32_t),
+      .standard = "refuse",
+      .unit = "",
+      .choices = unpriced_choices,
+      .is_reloadable = true,
+      .help = "Requests for models that no price is known of (sub2apictl price missing). refuse: "
+              "keys with a budget of money are refused with model_not_priced, the others are "
+              "served and charged nothing. refuse_all: every key is refused. zero: every key is "
+              "served and charged nothing. What is served unpriced is marked in its record and "
+              "its log line." },
 };
 const size_t storeconf_row_count = sizeof(storeconf_rows) / sizeof(storeconf_rows[0]);

@@ -12,6 +12,12 @@
 #include "base/setting.h"
 
 enum storeconf_budget { STORECONF_STRICT, STORECONF_SOFT };
+/* What becomes of requests for models without a price. */
+enum storeconf_unpriced {
+    STORECONF_UNPRICED_REFUSE,     /* keys with a budget are refused, the others are charged 0 */
+    STORECONF_UNPRICED_REFUSE_ALL, /* all are refused */
+    STORECONF_UNPRICED_ZERO        /* all are charged 0 */
+};
 
 struct storeconf {
     char dir[256];      /* data.mdb, lock.mdb, secret.key live here */
@@ -19,6 +25,7 @@ struct storeconf {
     uint32_t commit_ms; /* group commit of finished requests */
     uint32_t budget;    /* enum storeconf_budget */
     uint32_t keep_days; /* usage records older than this are removed; totals stay */
+    uint32_t unpriced;  /* enum storeconf_unpriced */
 };
 
 extern const struct setting storeconf_rows[];

@@ -135,10 +135,13 @@ add_windows(struct ledger_total *total, const struct ledger_record *record)
     }
 }
 
+/* What a request used is its user's and key's when it is charged to them, and always the account's.
+ */
 static void
-add_record(struct ledger_total *total, const struct ledger_record *record, bool is_counted)
+add_record(struct ledger_total *total, const struct ledger_record *record, bool is_account)
 {
-    if (is_counted) {
+    bool is_charged = is_account || (record->is_last != 0 && (record->flags & LEDGER_FREE) == 0);
+    if (is_account || record->is_last != 0) {
         bool is_failure = record->status >= 400 || record->code[0] != '\0';
         total->requests = add_to_end(total->requests, 1);
         total->failures = add_to_end(total->failures, is_failure ? 1 : 0);
@@ -146,8 +149,8 @@ add_record(struct ledger_total *total, const struct ledger_record *record, bool 
     uint64_t in = add_to_end(record->in_fresh, record->in_cache_read);
     in = add_to_end(in, record->in_cache_write_5m);
     in = add_to_end(in, record->in_cache_write_1h);
-    total->tokens_in = add_to_end(total->tokens_in, in);
-    total->tokens_out = add_to_end(total->tokens_out, record->out_total);
+    total->tokens_in = add_to_end(total->tokens_in, is_charged ? in : 0);
+    total->tokens_out = add_to_end(total->tokens_out, is_charged ? record->out_total : 0);
     total->cost_nano = money_add(total->cost_nano, record->cost_nano);
     total->upstream_nano = money_add(total->upstream_nano, record->upstream_nano);
     if ((record->charged & LEDGER_BALANCE) != 0) {
@@ -177,7 +180,7 @@ tally_add(struct tally *tally, struct kv_txn *txn, const struct ledger_record *r
         if (err != ERR_OK) {
             return err;
         }
-        add_record(&cell->total, record, i == MODEL_ACCOUNT || record->is_last != 0);
+        add_record(&cell->total, record, i == MODEL_ACCOUNT);
     }
     return ERR_OK;
 }

@@ -3,7 +3,8 @@
  *
  * A batch of usage records names few objects many times: totals are read once, added to in memory
  * and written once, in the same transaction as the records, so that they always agree with them.
- * Sums stop at their greatest value instead of turning over.
+ * Sums stop at their greatest value instead of turning over. Tokens of attempts that are not
+ * charged (not the last one, or LEDGER_FREE) count for their account alone; costs for all four.
  *
  * Runs in: recorder, inside a write transaction. Owner: the ledger; begun anew by each transaction.
  */

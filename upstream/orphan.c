@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "upstream/bill.h"
 
 /* What the client got when it got no head: its connection was cut. */
 #define CUT_STATUS 500u
@@ -27,11 +28,15 @@ since(uint64_t start_ms, uint64_t at_ms)
     return at_ms - start_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)(at_ms - start_ms);
 }
 
-static bool
-has_tokens(const struct lease_tokens *tokens)
+static uint8_t
+source_of(const struct lease_tokens *tokens)
 {
-    return (tokens->in_fresh | tokens->in_cache_read | tokens->in_cache_write_5m |
-            tokens->in_cache_write_1h | tokens->out) != 0;
+    bool has_tokens = (tokens->in_fresh | tokens->in_cache_read | tokens->in_cache_write_5m |
+                       tokens->in_cache_write_1h | tokens->out) != 0;
+    if (!has_tokens) {
+        return LEDGER_NONE;
+    }
+    return tokens->is_estimated != 0 ? LEDGER_ESTIMATED : LEDGER_PARTIAL;
 }
 
 bool
@@ -46,7 +51,7 @@ orphan_bill(const struct lease_view *lease, struct ledger_record *out)
         .version = LEDGER_RECORD_VERSION,
         .status = data->status == 0 ? CUT_STATUS : data->status,
         .endpoint = data->endpoint,
-        .source = has_tokens(tokens) ? LEDGER_PARTIAL : LEDGER_NONE,
+        .source = source_of(tokens),
         .key_id = data->key_id,
         .user_id = data->user_id,
         .group_id = data->group_id,
@@ -71,6 +76,8 @@ orphan_bill(const struct lease_view *lease, struct ledger_record *out)
         .subscription_id = data->subscription_id,
         .code = "worker_died",
     };
+    /* A client that got a byte pays for what is known; one that got nothing pays nothing. */
+    bill_fill(&data->bill, data->bytes_out > 0, out);
     copy_cut(out->request_id, sizeof out->request_id, data->request_id, sizeof data->request_id);
     copy_cut(out->model, sizeof out->model, data->model, sizeof data->model);
     copy_cut(out->model_sent, sizeof out->model_sent, data->model_sent, sizeof data->model_sent);

@@ -397,7 +397,8 @@ admit_request(struct relay *relay)
     const struct catalog_key *key = NULL;
     struct reply refusal;
     if (gatekeeper_again(relay, &key, &refusal) != ERR_OK ||
-        gatekeeper_rules(relay, key, &refusal) != ERR_OK) {
+        gatekeeper_rules(relay, key, &refusal) != ERR_OK ||
+        charge_begin(relay, key, &refusal) != ERR_OK) {
         relay_refuse(relay, &refusal);
         return;
     }

@@ -17,6 +17,7 @@
 #include "upstream/request.h"
 #include "worker/admit.h"
 #include "worker/relay.h"
+#include "worker/settle.h"
 #include "worker/workerconf.h"
 
 /* A limit that a success used up fills again all the time: then it is better to ask. */
@@ -204,6 +205,7 @@ note_account(struct relay *relay, struct str sent)
     }
     data->model_sent[length] = '\0';
     lease_done(&relay->worker->leases, relay->lease);
+    charge_account(relay, sent);
 }
 
 /* The body as this account gets it: its name of the model, usage asked for in chat streams. */
@@ -260,6 +262,7 @@ attempt_start(struct relay *relay)
 {
     CHECK(relay->has_choice && relay->request != NULL);
     if (relay->tried_count > 0) {
+        settle_attempt(relay);
         stream_reset(relay);
         counter_add(relay->worker->segment, relay->worker->slot, COUNTER_SWITCHES, 1);
     }
@@ -329,6 +332,7 @@ note_failure(struct relay *relay, const struct retry_decision *decision, enum ex
     CHECK(relay->tried_count < ATTEMPTS_MAX);
     relay->tried[relay->tried_count++] = account->id;
     relay->failure = *decision;
+    relay->charge.was_silent = decision->blame == RETRY_BLAME_SLOW && phase == EXCHANGE_HEAD;
     give_account(relay);
 }
 

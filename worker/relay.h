@@ -36,6 +36,7 @@
 #include "upstream/retry.h"
 #include "upstream/select.h"
 #include "worker/affinity.h"
+#include "worker/charge.h"
 #include "worker/minute.h"
 #include "worker/purse.h"
 #include "worker/reply.h"
@@ -108,6 +109,8 @@ struct relay {
     struct loop_timer ping;
     struct loop_task resume; /* goes on after a turn at a gate, outside gate.c's call */
     struct loop_task gone;   /* looks at a client that left, outside http/server's call */
+
+    struct charge charge; /* its prices */
 
     /* the attempts */
     struct affinity affinity;

@@ -11,6 +11,7 @@
 #include "shm/health.h"
 #include "shm/heritage.h"
 #include "store/ledger.h"
+#include "upstream/bill.h"
 #include "worker/admit.h"
 #include "worker/relay.h"
 #include "worker/workerconf.h"
@@ -38,12 +39,14 @@ cap32(uint64_t value)
     return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
+/* An attempt, as it ended for the client: with this status and code (NULL = success). */
 static void
-fill_record(const struct relay *relay, const struct lease_data *data, struct ledger_record *record)
+fill_record(struct relay *relay, const struct lease_data *data, uint16_t status, const char *code,
+            struct ledger_record *record)
 {
     const struct usage *usage = &relay->stream.usage.usage;
     *record = (struct ledger_record){ .version = LEDGER_RECORD_VERSION,
-                                      .status = relay->status,
+                                      .status = status,
                                       .endpoint = (uint8_t)relay->row->endpoint,
                                       .source = (uint8_t)usage->source,
                                       .key_id = data->key_id,
@@ -63,7 +66,7 @@ fill_record(const struct relay *relay, const struct lease_data *data, struct led
                                       .is_stream = relay->wants_stream,
                                       .client_dialect = data->client_dialect,
                                       .upstream_dialect = data->upstream_dialect,
-                                      .attempt = (uint8_t)relay->tried_count,
+                                      .attempt = data->attempt,
                                       .is_last = 1,
                                       .charged = relay->purse.charged,
                                       .subscription_id = relay->purse.plan_id };
@@ -71,34 +74,61 @@ fill_record(const struct relay *relay, const struct lease_data *data, struct led
         record->first_byte_ms = cap32(data->first_byte_ms - data->start_ms);
     }
     copy_cut(record->request_id, sizeof record->request_id, relay->id);
-    copy_cut(record->code, sizeof record->code, relay->code == NULL ? "" : relay->code);
+    copy_cut(record->code, sizeof record->code, code == NULL ? "" : code);
     copy_cut(record->model, sizeof record->model, data->model);
     copy_cut(record->model_sent, sizeof record->model_sent, data->model_sent);
     copy_cut(record->address, sizeof record->address, data->address);
 }
 
-/* Tokens that count against quotas and minutes: all input and output. */
-static uint64_t
-tokens_used(const struct relay *relay)
+/* The provider had all of the request and was silent too long: it may have worked, and bill it. */
+static void
+estimate_silent(const struct relay *relay, struct ledger_record *record)
 {
-    const struct usage *usage = &relay->stream.usage.usage;
-    return usage_input(usage) + usage->out_total;
+    if (relay->charge.was_silent && record->source == LEDGER_NONE) {
+        record->in_fresh = relay->stream.input_tokens;
+        record->source = LEDGER_ESTIMATED;
+    }
 }
 
+void
+settle_attempt(struct relay *relay)
+{
+    struct worker *worker = relay->worker;
+    const struct lease_data *data = lease_mine(&worker->leases, relay->lease);
+    static struct ledger_record record;
+    if (!relay->charge.was_silent) {
+        return;
+    }
+    fill_record(relay, data, relay->failure.status, relay->failure.code, &record);
+    record.is_last = 0;
+    record.charged = 0; /* nobody pays for it */
+    record.subscription_id = 0;
+    estimate_silent(relay, &record);
+    charge_fill(relay, data, &record);
+    relay->charge.was_silent = false;
+    if (ring_reserve(&worker->ring, 1) == ERR_OK) {
+        ring_push(&worker->ring, &record);
+    } else {
+        charge_carry(relay, record.upstream_nano);
+    }
+}
+
+/* `record` NULL: it left none. */
 static void
-settle_limits(struct relay *relay, bool is_recorded, uint64_t sequence, uint64_t cost_nano)
+settle_limits(struct relay *relay, const struct ledger_record *record, uint64_t sequence)
 {
     struct worker *worker = relay->worker;
     if (!relay->purse.is_taken) {
         return;
     }
-    if (!is_recorded) {
+    if (record == NULL) {
         /* It reached no account: refused in a queue, or its client left it. */
         purse_give(relay);
         minute_give(relay);
         return;
     }
-    uint64_t used = tokens_used(relay);
+    uint64_t used = bill_tokens(record);
+    uint64_t cost_nano = record->cost_nano > 0 ? (uint64_t)record->cost_nano : 0;
     purse_settle(relay, (struct budget_amount){ .tokens = used, .nano = cost_nano }, sequence);
     minute_settle(relay, used);
     if (relay->has_choice && used > 0) {
@@ -109,7 +139,7 @@ settle_limits(struct relay *relay, bool is_recorded, uint64_t sequence, uint64_t
 /* A request that reached no account leaves no record: a flood of refusals must not fill the store.
  */
 static void
-settle_lease(struct relay *relay)
+settle_lease(struct relay *relay, const struct ledger_record *record)
 {
     struct worker *worker = relay->worker;
     if (relay->lease == LEASE_NONE) {
@@ -120,20 +150,13 @@ settle_lease(struct relay *relay)
     const struct lease_data *data = lease_mine(&worker->leases, relay->lease);
     counter_add(worker->segment, worker->slot, COUNTER_BYTES_IN, data->bytes_in);
     counter_add(worker->segment, worker->slot, COUNTER_BYTES_OUT, data->bytes_out);
-    bool is_recorded = data->account_id != 0;
-    static struct ledger_record record;
-    if (is_recorded) {
-        fill_record(relay, data, &record);
-    }
     uint64_t sequence = 0;
     FAULT("settle.before_record");
-    lease_settle(&worker->leases, relay->lease, &worker->ring, is_recorded ? &record : NULL,
-                 &sequence);
+    lease_settle(&worker->leases, relay->lease, &worker->ring, record, &sequence);
     FAULT("settle.after_record");
     worker->by_lease[relay->lease] = NULL;
     relay->lease = LEASE_NONE;
-    settle_limits(relay, is_recorded, sequence,
-                  is_recorded && record.cost_nano > 0 ? (uint64_t)record.cost_nano : 0);
+    settle_limits(relay, record, sequence);
 }
 
 static void
@@ -203,8 +226,22 @@ log_usage(struct log_line *line, const struct usage *usage)
     log_text(line, "usage", usage_source_name(usage->source));
 }
 
+/* Dollars. An unpriced request is not a cheap one. */
 static void
-log_request(const struct relay *relay, const struct lease_data *data)
+log_cost(struct log_line *line, const struct ledger_record *record)
+{
+    char text[MONEY_TEXT_BYTES];
+    if ((record->flags & LEDGER_UNPRICED) != 0) {
+        log_text(line, "cost", "unpriced");
+        return;
+    }
+    money_text(record->cost_nano, 9, text);
+    log_text(line, "cost", text);
+}
+
+static void
+log_request(const struct relay *relay, const struct lease_data *data,
+            const struct ledger_record *record)
 {
     uint32_t wanted = relay->worker->heritage->worker_conf->log_requests;
     if (wanted == WORKERCONF_LOG_NONE || (wanted == WORKERCONF_LOG_ERRORS && relay->code == NULL)) {
@@ -236,6 +273,9 @@ log_request(const struct relay *relay, const struct lease_data *data)
             log_text(&line, "sticky", sticky);
         }
         log_usage(&line, &relay->stream.usage.usage);
+        if (record != NULL) {
+            log_cost(&line, record);
+        }
         log_u64(&line, "bytes_in", data->bytes_in);
         log_u64(&line, "bytes_out", data->bytes_out);
         log_text(&line, "client", data->address);
@@ -257,10 +297,18 @@ settle_relay(struct relay *relay)
 
     const struct lease_data *data =
         relay->lease == LEASE_NONE ? NULL : lease_mine(&worker->leases, relay->lease);
-    log_request(relay, data);
+    static struct ledger_record record;
+    bool is_recorded = data != NULL && data->account_id != 0;
+    if (is_recorded) {
+        fill_record(relay, data, relay->status, relay->code, &record);
+        estimate_silent(relay, &record);
+        charge_fill(relay, data, &record);
+    }
+    log_request(relay, data, is_recorded ? &record : NULL);
     count_answer(relay);
     affinity_end(relay);
-    settle_lease(relay);
+    settle_lease(relay, is_recorded ? &record : NULL);
+    charge_end(relay);
     give_gates(relay);
     if (relay->row != NULL) {
         stream_fini(relay);

@@ -13,6 +13,14 @@
 
 struct relay;
 
+/*
+ * The last attempt failed and another one is about to begin. When its provider may have worked for
+ * it (it had all of the request and was silent too long) it gets a record of its own, at an
+ * estimate: the operator's cost, never the user's. A ring without room: the cost is told with the
+ * last attempt's.
+ */
+void settle_attempt(struct relay *relay);
+
 /* The relay is gone afterwards. */
 void settle_relay(struct relay *relay);
 

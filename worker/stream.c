@@ -10,6 +10,7 @@
 #include "shm/health.h"
 #include "upstream/reach.h"
 #include "worker/relay.h"
+#include "worker/tokens.h"
 #include "worker/workerconf.h"
 
 /* An error event: a sentence and its envelope. */
@@ -405,17 +406,6 @@ stream_body(struct relay *relay, struct str bytes)
     }
 }
 
-static struct lease_tokens
-tokens_of(const struct usage *usage)
-{
-    return (struct lease_tokens){ .in_fresh = usage->in_fresh,
-                                  .in_cache_read = usage->in_cache_read,
-                                  .in_cache_write_5m = usage->in_cache_write_5m,
-                                  .in_cache_write_1h = usage->in_cache_write_1h,
-                                  .out = usage->out_total,
-                                  .out_reasoning = usage->out_reasoning };
-}
-
 /* The lease knows what has passed and what it used, for `top` and in case we die. */
 static void
 note_progress(struct relay *relay)
@@ -424,10 +414,7 @@ note_progress(struct relay *relay)
     struct worker *worker = relay->worker;
     lease_add_bytes(&worker->leases, relay->lease, 0, stream->turn_bytes, now_of(relay));
     stream->turn_bytes = 0;
-    if (stream->usage.usage.known != 0) {
-        struct lease_tokens tokens = tokens_of(&stream->usage.usage);
-        lease_set_tokens(&worker->leases, relay->lease, &tokens);
-    }
+    tokens_note(relay);
 }
 
 void
@@ -465,26 +452,6 @@ stream_room(struct relay *relay)
 
 /* --- the end --- */
 
-/* Completes the usage once nothing more will come. */
-static void
-close_usage(struct relay *relay, bool is_complete)
-{
-    struct stream *stream = &relay->stream;
-    if (!stream->counts_usage || stream->status == 0) {
-        return;
-    }
-    if (stream->is_sse) {
-        usage_finish(&stream->usage, stream->input_tokens, is_complete);
-    } else if (!usage_read_body(relay->row->dialect, buf_str(&stream->tail),
-                                &stream->usage.usage)) {
-        counter_add(relay->worker->segment, relay->worker->slot, COUNTER_USAGE_MISSING, 1);
-        usage_estimate(&stream->usage.usage, stream->input_tokens, buf_str(&stream->tail));
-    }
-    struct lease_tokens tokens = tokens_of(&stream->usage.usage);
-    lease_set_tokens(&relay->worker->leases, relay->lease, &tokens);
-    stream->counts_usage = false;
-}
-
 /* Endpoints whose event streams have a terminal event that a client waits for. */
 static bool
 has_terminal(const struct relay *relay)
@@ -509,7 +476,7 @@ stream_end(struct relay *relay)
             return;
         }
     }
-    close_usage(relay, true);
+    tokens_close(relay, true);
     note_progress(relay);
     bool has_failed = (stream->usage.seen & USAGE_EVENT_FAILED) != 0;
     if (relay->request != NULL) {
@@ -554,7 +521,7 @@ stream_break(struct relay *relay, uint16_t status, const char *code, struct str 
 {
     struct stream *stream = &relay->stream;
     CHECK(stream->is_begun || relay->request == NULL);
-    close_usage(relay, false);
+    tokens_close(relay, false);
     if (relay->request != NULL) {
         bool has_event = (stream->is_sse || relay->wants_array) && !relay->is_client_gone;
         struct error_info info = {

@@ -55,9 +55,11 @@ open_ledger(void)
 static void
 push(struct fixture *f, uint64_t number, uint64_t key_id)
 {
-    struct ledger_record record = {
-        .version = LEDGER_RECORD_VERSION, .key_id = key_id, .in_fresh = 10, .out_total = number
-    };
+    struct ledger_record record = { .version = LEDGER_RECORD_VERSION,
+                                    .key_id = key_id,
+                                    .in_fresh = 10,
+                                    .out_total = number,
+                                    .is_last = 1 };
     cr_assert(ring_reserve(&f->ring, 1) == ERR_OK);
     ring_push(&f->ring, &record);
 }

@@ -189,7 +189,8 @@ Test(ledger, attempts_are_one_request_of_the_key_and_one_of_each_account)
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
     cr_expect_eq(total(ledger, MODEL_KEY, 1).requests, 1);
     cr_expect_eq(total(ledger, MODEL_KEY, 1).failures, 0);
-    cr_expect_eq(total(ledger, MODEL_KEY, 1).tokens_out, 20);
+    cr_expect_eq(total(ledger, MODEL_KEY, 1).tokens_out, 10);
+    cr_expect_eq(total(ledger, MODEL_ACCOUNT, 40).tokens_out, 10);
     cr_expect_eq(total(ledger, MODEL_ACCOUNT, 40).failures, 1);
     cr_expect_eq(total(ledger, MODEL_ACCOUNT, 4).requests, 1);
     ledger_close(ledger);

@@ -6,7 +6,7 @@
  *   GET    /v1/slots                          gates: held and waiting, checked against the leases
  *   GET    /v1/sticky                         sessions and the accounts they are bound to
  *   DELETE /v1/sticky[?account=NAME]          forgets them, or those of one account
- *   GET    /v1/explain?key=K&model=M&dialect=D  a dry run of the selection, a reason per account
+ *   GET    /v1/explain?key=K&model=M&dialect=D&session=S  a dry run of the selection
  *   GET    /v1/usage/recent?count=N           finished requests, newest first
  *   GET    /v1/{users|keys|groups|accounts}   {"items":[...]}
  *   POST   /v1/{nouns}                        create; a key's answer has "key", shown once

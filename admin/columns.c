@@ -69,7 +69,7 @@ static const struct table_column top_columns[] = {
     { "age_ms", "AGE MS" },     { "first_byte_ms", "FIRST MS" },
     { "idle_ms", "IDLE MS" },   { "tokens_in", "IN" },
     { "tokens_out", "OUT" },    { "bytes_out", "BYTES" },
-    { "client", "CLIENT" },
+    { "sticky", "SESSION" },    { "client", "CLIENT" },
 };
 static const struct table_column explain_columns[] = {
     { "account", "ACCOUNT" }, { "reason", "REASON" },       { "health", "HEALTH" },

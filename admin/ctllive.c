@@ -27,6 +27,7 @@ static const struct option_row explain_options[] = {
     { "key", OPTION_TEXT, "K", "name of the key (needed)" },
     { "model", OPTION_TEXT, "M", "the model it asks for (needed)" },
     { "dialect", OPTION_TEXT, "D", "chat (unless given), responses, anthropic or gemini" },
+    { "session", OPTION_TEXT, "S", "its session as a client names it, or the id of an answer" },
     { .name = NULL },
 };
 static const struct errand_verb explain_verbs[] = {

@@ -17,15 +17,19 @@
 #include "shm/budget.h"
 #include "shm/gate.h"
 #include "shm/health.h"
+#include "shm/heritage.h"
 #include "shm/spell.h"
+#include "shm/sticky.h"
 #include "shm/window.h"
 #include "store/ledger.h"
 #include "store/match.h"
 #include "upstream/payer.h"
 #include "upstream/select.h"
 #include "upstream/target.h"
+#include "upstream/upconf.h"
 
 #define WHY_BYTES 200u
+#define SESSION_ID_BYTES 512u /* as a client may send it in a header */
 
 struct run {
     const struct recorder *recorder;
@@ -43,6 +47,12 @@ struct run {
     char best[NAME_BYTES];
     enum select_result result; /* the most telling reason */
     uint32_t candidates;       /* that could serve but for being benched or full */
+    /* the session, when one is named */
+    char session[SESSION_ID_BYTES];
+    uint64_t bound_id;               /* of the account it is bound to; 0 = none */
+    char bound[NAME_BYTES];          /* its name; "" while it is not found */
+    enum select_result bound_result; /* OK, FULL: the session is kept */
+    const char *bound_why;           /* it is left, and not for what bound_result says */
 };
 
 /* --- what was asked --- */
@@ -64,14 +74,15 @@ read_query(struct run *run, struct server_request *request, char key[NAME_BYTES]
     while (query.len > 0) {
         struct str value = str_cut(&query, '&');
         struct str name = str_cut(&value, '=');
-        bool is_good = str_equal(name, STR("key")) ? decode(value, key, NAME_BYTES)
-                       : str_equal(name, STR("model"))
-                           ? decode(value, run->model, sizeof run->model)
-                       : str_equal(name, STR("dialect")) ? decode(value, dialect, sizeof dialect)
-                                                         : false;
+        bool is_good =
+            str_equal(name, STR("key"))       ? decode(value, key, NAME_BYTES)
+            : str_equal(name, STR("model"))   ? decode(value, run->model, sizeof run->model)
+            : str_equal(name, STR("dialect")) ? decode(value, dialect, sizeof dialect)
+            : str_equal(name, STR("session")) ? decode(value, run->session, sizeof run->session)
+                                              : false;
         if (!is_good) {
             api_error(request, 400, "invalid_request",
-                      "The query is key=NAME&model=M&dialect=D, percent-encoded");
+                      "The query is key=NAME&model=M&dialect=D&session=S, percent-encoded");
             return false;
         }
     }
@@ -235,6 +246,68 @@ judge_key(struct run *run)
     judge_gate(run, GATE_GROUP, run->group.id, run->group.concurrency, "group");
 }
 
+/* --- the session --- */
+
+/* As a client names it, or the id of an answer that its next turn names. */
+static void
+find_session(struct run *run)
+{
+    const struct segment *segment = run->recorder->segment;
+    static const enum sticky_kind kinds[] = { STICKY_EXPLICIT, STICKY_RESPONSE };
+    for (size_t i = 0; run->session[0] != '\0' && i < sizeof kinds / sizeof kinds[0]; i++) {
+        uint32_t index = 0;
+        uint64_t key =
+            sticky_key(segment, run->group.id, run->key.id, kinds[i], str_of(run->session));
+        if (sticky_find(segment, key, run->now_ms, &index) == ERR_OK && index < segment->accounts) {
+            struct health_view health;
+            health_read(segment, index, &health);
+            run->bound_id = health.account_id;
+            run->bound_why = "it is gone";
+            return;
+        }
+    }
+}
+
+/* The account that the session is bound to, as select_bound() would see it. */
+static void
+judge_bound(struct run *run, const struct select_want *want, const struct catalog_account *entry,
+            enum select_result result, bool is_in_group)
+{
+    if (run->bound_id == 0 || entry->account.id != run->bound_id) {
+        return;
+    }
+    str_copy(run->bound, sizeof run->bound, str_of(entry->account.name));
+    run->bound_result = result;
+    run->bound_why = !is_in_group                  ? "it is not of the key's group"
+                     : select_is_slow(want, entry) ? "its first bytes take too long"
+                     : result == SELECT_OK || result == SELECT_FULL ? NULL
+                                                                    : select_text(result);
+}
+
+static bool
+is_kept(const struct run *run)
+{
+    return run->bound_id != 0 && run->bound_why == NULL;
+}
+
+static void
+put_session(struct jsonw *w, const struct run *run)
+{
+    if (run->session[0] == '\0') {
+        return;
+    }
+    jsonw_name(w, "session");
+    jsonw_object(w);
+    jsonw_put_text(w, "id", run->session);
+    jsonw_put_text(w, "account", run->bound);
+    jsonw_put_bool(w, "kept", is_kept(run));
+    jsonw_put_text(w, "why",
+                   run->bound_id == 0       ? "it is bound to none"
+                   : run->bound_why == NULL ? ""
+                                            : run->bound_why);
+    jsonw_close(w);
+}
+
 /* --- the accounts --- */
 
 static void
@@ -276,14 +349,18 @@ judge_account(struct jsonw *w, struct run *run, const struct select_want *want,
               struct catalog_account *entry)
 {
     const struct account *account = &entry->account;
-    if (!match_list_has(account->groups, str_of(run->group.name)) ||
-        account->index >= want->segment->accounts) {
+    if (account->index >= want->segment->accounts) {
+        return;
+    }
+    if (!match_list_has(account->groups, str_of(run->group.name))) {
+        judge_bound(run, want, entry, SELECT_NONE, false);
         return;
     }
     struct target *target = target_make(&want->segment->hash_key, account, STR(""));
     entry->extra = target;
     entry->is_broken = target == NULL || account->sealed_bytes == 0;
     enum select_result result = select_judge(want, entry);
+    judge_bound(run, want, entry, result, true);
     put_account(w, run, want, entry, result);
     if (result == SELECT_OK || result == SELECT_BENCHED || result == SELECT_FULL) {
         run->candidates++;
@@ -314,6 +391,7 @@ put_accounts(struct jsonw *w, struct run *run)
                                 .slot = run->recorder->slot,
                                 .dialect = run->dialect,
                                 .model = str_of(run->model),
+                                .slow_ms = run->recorder->heritage->upstream->slow_first_byte_ms,
                                 .now_ms = run->now_ms };
     uint64_t cursor = 0;
     enum err err = ERR_OK;
@@ -332,10 +410,33 @@ put_accounts(struct jsonw *w, struct run *run)
 
 /* --- the answer --- */
 
+/* "; its session is bound to x, which ..." behind the verdict. */
 static void
-put_verdict(struct jsonw *w, const struct run *run)
+say_session(const struct run *run, char *line, size_t line_bytes)
 {
-    char line[512];
+    size_t used = strlen(line);
+    if (run->session[0] == '\0' || used + 1 >= line_bytes) {
+        return;
+    }
+    if (run->bound_id == 0) {
+        snprintf(line + used, line_bytes - used, "; the session is bound to none");
+    } else {
+        snprintf(line + used, line_bytes - used, "; the session is bound to %s%s%s",
+                 run->bound[0] == '\0' ? "an account" : run->bound,
+                 is_kept(run) ? "" : ", which it leaves: ", is_kept(run) ? "" : run->bound_why);
+    }
+}
+
+static void
+put_verdict(struct jsonw *w, struct run *run)
+{
+    char line[768];
+    /* A session's account comes before all others, and when it is merely full it is waited for. */
+    if (is_kept(run)) {
+        run->has_best = run->bound_result == SELECT_OK;
+        run->result = run->bound_result;
+        str_copy(run->best, sizeof run->best, str_of(run->bound));
+    }
     bool is_only = !run->has_best && run->result == SELECT_BENCHED && run->candidates == 1;
     bool serves = run->has_best || is_only;
     bool waits = run->result == SELECT_FULL;
@@ -346,10 +447,13 @@ put_verdict(struct jsonw *w, const struct run *run)
         snprintf(line, sizeof line, "%s would serve it%s%s%s", run->best,
                  is_only ? " (it cools down, but there is no other)" : "", gap, run->why);
     } else if (waits) {
-        snprintf(line, sizeof line, "it would wait: all accounts that could serve it are full");
+        snprintf(line, sizeof line, "it would wait: %s",
+                 is_kept(run) ? "the account of its session is full"
+                              : "all accounts that could serve it are full");
     } else {
         snprintf(line, sizeof line, "no account serves it: %s", select_text(run->result));
     }
+    say_session(run, line, sizeof line);
     jsonw_put_bool(w, "ok", run->code == NULL && (serves || waits));
     jsonw_put_text(w, "line", line);
     jsonw_put_text(w, "code", run->code == NULL ? "" : run->code);
@@ -368,6 +472,7 @@ explain_handle(struct server_request *request)
         return;
     }
     judge_key(&run);
+    find_session(&run);
     struct buf body;
     struct jsonw w;
     buf_init(&body, ADMIN_ANSWER_BYTES_MAX);
@@ -380,6 +485,7 @@ explain_handle(struct server_request *request)
     jsonw_put_text(&w, "dialect", dialect_name(run.dialect));
     enum err err = put_accounts(&w, &run);
     put_verdict(&w, &run);
+    put_session(&w, &run);
     jsonw_close(&w);
     enum err ended = jsonw_end(&w);
     api_answer_buf(request, err != ERR_OK ? err : ended, &body);

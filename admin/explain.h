@@ -13,7 +13,9 @@
 
 struct server_request;
 
-/* Answers GET /v1/explain?key=NAME&model=M[&dialect=D]; the dialect is chat unless given. */
+/* Answers GET /v1/explain?key=NAME&model=M[&dialect=D][&session=S]; the dialect is chat unless
+ * given. S as a client names its session, or the id of an answer: which account it is bound to, and
+ * whether it would stay there. */
 void explain_handle(struct server_request *request);
 
 #endif

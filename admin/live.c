@@ -141,6 +141,7 @@ put_lease(struct jsonw *w, const struct lease_view *lease, uint32_t slot, uint64
     jsonw_put_text(w, "sent", data->model_sent);
     jsonw_put_text(w, "endpoint", endpoint_text(data->endpoint));
     jsonw_put_text(w, "dialect", dialect_text(data->client_dialect));
+    jsonw_put_text(w, "sticky", lease_sticky_text(data->sticky));
     jsonw_put_text(w, "state", lease->is_ending ? "ending" : lease_action_text(lease->action));
     jsonw_put_bool(w, "stream", data->is_stream != 0);
     jsonw_put_u64(w, "attempt", data->attempt);

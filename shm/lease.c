@@ -381,3 +381,14 @@ lease_action_text(enum lease_action action)
     CHECK((uint32_t)action < LEASE_ACTIONS);
     return action_texts[action];
 }
+
+const char *
+lease_sticky_text(uint8_t sticky)
+{
+    static const char *const texts[LEASE_STICKIES] = {
+#define LEASE_STICKY_TEXT(name, text) text,
+        LEASE_STICKY_ROWS(LEASE_STICKY_TEXT)
+#undef LEASE_STICKY_TEXT
+    };
+    return sticky < LEASE_STICKIES ? texts[sticky] : "";
+}

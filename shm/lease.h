@@ -52,6 +52,22 @@ enum lease_action {
 };
 #define LEASE_ACTIONS 10u
 
+/* X(name, text): what its session had to do with the choice of its account. */
+#define LEASE_STICKY_ROWS(X) \
+    X(NONE, "")              \
+    X(MISS, "miss")          \
+    X(HIT, "hit")            \
+    X(MOVED, "moved")
+
+/* NONE: no session is known (or no account yet). MISS: it was bound to none, and is to this one
+ * from here on. HIT: it was bound to this one. MOVED: it was bound to another. */
+enum lease_sticky {
+#define LEASE_STICKY_ENUM(name, text) LEASE_STICKY_##name,
+    LEASE_STICKY_ROWS(LEASE_STICKY_ENUM)
+#undef LEASE_STICKY_ENUM
+};
+#define LEASE_STICKIES 4u
+
 #define LEASE_MODEL_BYTES 96u
 #define LEASE_ADDRESS_BYTES 46u
 #define LEASE_NONE UINT32_MAX
@@ -111,6 +127,7 @@ struct lease_data {
     uint8_t is_stream;
     uint8_t attempt; /* 0 = first */
     uint8_t charged; /* enum ledger_charged (store/ledger.h) */
+    uint8_t sticky;  /* enum lease_sticky */
     char request_id[REQUEST_ID_BYTES];
     char key_name[NAME_BYTES];
     char account_name[NAME_BYTES];
@@ -211,5 +228,7 @@ typedef bool (*lease_orphan_fn)(const struct lease_view *lease, void *record, vo
 uint32_t lease_orphans(struct segment *segment, uint32_t slot, lease_orphan_fn fn, void *context);
 
 const char *lease_action_text(enum lease_action action);
+/* Also of a word that a reader found: what is no such number is "". */
+const char *lease_sticky_text(uint8_t sticky);
 
 #endif

@@ -24,14 +24,14 @@ _Static_assert(STICKY_MAX / STICKY_WAYS <= 1u << 28, "row and tag share no bit o
 _Static_assert(sizeof(struct sticky_row) == SEGMENT_LINE, "one look, one line");
 
 uint64_t
-sticky_key(const struct segment *segment, uint64_t group_id, uint64_t key_id, uint32_t kind,
+sticky_key(const struct segment *segment, uint64_t group_id, uint64_t key_id, enum sticky_kind kind,
            struct str session)
 {
-    CHECK(kind < 256);
     /* The scope goes into the hash's key: what is hashed is the client's text and nothing else. */
     struct hash_key scoped = { segment->hash_key.k0 ^ group_id,
                                segment->hash_key.k1 ^ key_id ^ (uint64_t)kind << 56 };
-    return hash_bytes(&scoped, session);
+    uint64_t key = hash_bytes(&scoped, session);
+    return key == 0 ? 1 : key;
 }
 
 static uint32_t

@@ -37,12 +37,17 @@ struct sticky_row {
 } __attribute__((aligned(64)));
 
 /*
- * The session's key in this run: a keyed hash of its id within a scope. Requests of different
- * groups or gateway keys never meet, whatever ids they send. `kind` (< 256) keeps ids of different
- * origin apart.
+ * The session's key in this run, never 0: a keyed hash of its id within a scope. Requests of
+ * different groups or gateway keys never meet, whatever ids they send. Ids of different origin are
+ * different sessions though they be spelled alike.
  */
+enum sticky_kind {
+    STICKY_EXPLICIT, /* the client names its session */
+    STICKY_RESPONSE, /* id of an answer that the next turn names */
+    STICKY_OPENING,  /* how the conversation began */
+};
 uint64_t sticky_key(const struct segment *segment, uint64_t group_id, uint64_t key_id,
-                    uint32_t kind, struct str session);
+                    enum sticky_kind kind, struct str session);
 
 /* The account's index. ERR_GONE: not bound, expired, or the table has no rows. */
 MUST_CHECK enum err sticky_find(const struct segment *segment, uint64_t key, uint64_t now_ms,

@@ -346,8 +346,8 @@ is_in_group(const struct catalog_account *account, uint32_t group)
     return false;
 }
 
-static bool
-is_slow(const struct select_want *want, const struct catalog_account *account)
+bool
+select_is_slow(const struct select_want *want, const struct catalog_account *account)
 {
     struct health_view health;
     if (want->slow_ms == 0) {
@@ -366,7 +366,7 @@ select_bound(const struct select_want *want, bool is_queued, struct select_choic
         return SELECT_NONE;
     }
     const struct catalog_account *account = &want->view->accounts[index];
-    if (!is_in_group(account, want->group) || is_slow(want, account)) {
+    if (!is_in_group(account, want->group) || select_is_slow(want, account)) {
         return SELECT_NONE;
     }
     enum select_result result = select_judge(want, account);

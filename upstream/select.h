@@ -113,6 +113,9 @@ void select_give(struct segment *segment, uint32_t slot, const struct catalog_vi
 enum select_result
 select_judge(const struct select_want *want, const struct catalog_account *account);
 
+/* A session leaves it, for the time that its first bytes take. */
+bool select_is_slow(const struct select_want *want, const struct catalog_account *account);
+
 /*
  * Milliseconds until the first of the group's accounts that could serve comes out of its bench or
  * its minute; the accounts that this request tried count too. 0: one can be had now, or none ever.

@@ -16,9 +16,6 @@
 #include "worker/relay.h"
 #include "worker/workerconf.h"
 
-/* Ids of different origin are different sessions though they be spelled alike. */
-enum affinity_kind { KIND_EXPLICIT, KIND_RESPONSE, KIND_OPENING };
-
 /* The rank of a header that names a session: lower wins. Most names are of another length. */
 #define RANK_NONE 5u
 
@@ -63,11 +60,9 @@ header_session(const struct header_list *headers)
 }
 
 static uint64_t
-key_of(const struct relay *relay, enum affinity_kind kind, struct str id)
+key_of(const struct relay *relay, enum sticky_kind kind, struct str id)
 {
-    uint64_t key =
-        sticky_key(relay->worker->segment, relay->group_id, relay->key_id, (uint32_t)kind, id);
-    return key == 0 ? 1 : key;
+    return sticky_key(relay->worker->segment, relay->group_id, relay->key_id, kind, id);
 }
 
 /* Calls that continue a conversation; the others (embeddings, images) have nothing to come back to.
@@ -91,7 +86,7 @@ opening_key(const struct relay *relay)
         !opening_hash(&of_model, relay->request->body, relay->peek, &opening)) {
         return 0;
     }
-    return key_of(relay, KIND_OPENING, str_make((const char *)&opening, sizeof opening));
+    return key_of(relay, STICKY_OPENING, str_make((const char *)&opening, sizeof opening));
 }
 
 /* Id of the account that `key` is bound to; 0 = none. */
@@ -122,14 +117,14 @@ affinity_find(struct relay *relay)
         id = str_of(peek->session);
     }
     if (id.len > 0) {
-        affinity->key = key_of(relay, KIND_EXPLICIT, id);
+        affinity->key = key_of(relay, STICKY_EXPLICIT, id);
         affinity->bound = bound_to(relay, affinity->key);
         return;
     }
     affinity->binds_response = relay->row->endpoint == ENDPOINT_RESPONSES;
     if (peek->previous_response[0] != '\0') {
         /* The answer it names lies with one account; what was said first is not in this body. */
-        affinity->key = key_of(relay, KIND_RESPONSE, str_of(peek->previous_response));
+        affinity->key = key_of(relay, STICKY_RESPONSE, str_of(peek->previous_response));
     } else if (relay->view->groups[relay->group].account_count > 1) {
         /* Reading how it began costs as much as all the rest: only where there is a choice. */
         affinity->key = opening_key(relay);
@@ -190,18 +185,18 @@ affinity_end(const struct relay *relay)
     }
     struct str id = answer_id(&relay->stream);
     if (id.len > 0) {
-        tie(relay, key_of(relay, KIND_RESPONSE, id));
+        tie(relay, key_of(relay, STICKY_RESPONSE, id));
     }
 }
 
-const char *
-affinity_text(const struct affinity *affinity, uint64_t account_id)
+enum lease_sticky
+affinity_judge(const struct affinity *affinity, uint64_t account_id)
 {
     if (affinity->key == 0) {
-        return NULL;
+        return LEASE_STICKY_NONE;
     }
     if (affinity->bound == 0) {
-        return "miss";
+        return LEASE_STICKY_MISS;
     }
-    return affinity->bound == account_id ? "hit" : "moved";
+    return affinity->bound == account_id ? LEASE_STICKY_HIT : LEASE_STICKY_MOVED;
 }

@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "shm/lease.h"
+
 struct relay;
 
 struct affinity {
@@ -39,7 +41,7 @@ void affinity_bind(struct relay *relay);
 /* The answer is over, the account still held: its id may be the next turn's. */
 void affinity_end(const struct relay *relay);
 
-/* For the log: "hit", "miss" or "moved", by the account that served; NULL: no session. */
-const char *affinity_text(const struct affinity *affinity, uint64_t account_id);
+/* What the session has to do with this account: for the log and for `top`. */
+enum lease_sticky affinity_judge(const struct affinity *affinity, uint64_t account_id);
 
 #endif

@@ -198,6 +198,7 @@ note_account(struct relay *relay, struct str sent)
     data->account_id = account->id;
     data->gate_account = relay->choice.gate;
     data->attempt = (uint8_t)relay->tried_count;
+    data->sticky = (uint8_t)affinity_judge(&relay->affinity, account->id);
     memcpy(data->account_name, account->name, sizeof data->account_name);
     size_t length = sent.len < sizeof data->model_sent ? sent.len : sizeof data->model_sent - 1;
     if (length > 0) {

@@ -268,9 +268,9 @@ log_request(const struct relay *relay, const struct lease_data *data,
         log_u64(&line, "first_ms",
                 data->first_byte_ms == 0 ? 0 : data->first_byte_ms - data->start_ms);
         log_u64(&line, "attempts", relay->tried_count + (relay->has_choice ? 1u : 0u));
-        const char *sticky = affinity_text(&relay->affinity, data->account_id);
-        if (sticky != NULL) {
-            log_text(&line, "sticky", sticky);
+        enum lease_sticky sticky = affinity_judge(&relay->affinity, data->account_id);
+        if (sticky != LEASE_STICKY_NONE) {
+            log_text(&line, "sticky", lease_sticky_text((uint8_t)sticky));
         }
         log_usage(&line, &relay->stream.usage.usage);
         if (record != NULL) {

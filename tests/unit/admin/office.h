@@ -169,6 +169,26 @@ office_says(const struct office *office, const char *what)
     return strstr(office->body, what) != NULL;
 }
 
+/* A member's number in the last answer ("id", "session.kept"); UINT64_MAX when it is not there. */
+static inline uint64_t
+office_number(const struct office *office, const char *path)
+{
+    struct json_value root;
+    struct json_value value;
+    uint64_t number = 0;
+    cr_assert(json_read(str_of(office->body), &root, NULL) == ERR_OK);
+    bool is_there = json_get_path(root, str_of(path), &value);
+    return is_there && json_u64(value, &number) == ERR_OK ? number : UINT64_MAX;
+}
+
+/* The id of an object: its path is "/v1/keys/k". */
+static inline uint64_t
+office_id(struct office *office, const char *path)
+{
+    cr_assert_eq(office_ask(office, "GET", path, ""), 200, "%s: %s", path, office->body);
+    return office_number(office, "id");
+}
+
 #define EXPECT(office, want, method, path, json)                                                   \
     cr_expect_eq(office_ask(office, method, path, json), want, "%s %s %s: %s", method, path, json, \
                  (office)->body)

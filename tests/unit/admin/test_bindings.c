@@ -16,7 +16,7 @@ Test(bindings, are_listed_and_cleared)
     for (uint32_t i = 0; i < 3; i++) {
         char text[16];
         snprintf(text, sizeof text, "session %u", i);
-        uint64_t key = sticky_key(segment, 1, 2, 0, str_of(text));
+        uint64_t key = sticky_key(segment, 1, 2, STICKY_EXPLICIT, str_of(text));
         sticky_put(segment, key, i == 2 ? 1 : 0, clock_now_ms(), 3600000);
     }
     EXPECT(office, 200, "GET", "/v1/sticky", "");

@@ -31,7 +31,7 @@ key_of(struct segment *segment, uint64_t number)
 {
     char text[32];
     int length = snprintf(text, sizeof text, "session %llu", (unsigned long long)number);
-    return sticky_key(segment, 1, 2, 0, str_make(text, (size_t)length));
+    return sticky_key(segment, 1, 2, STICKY_EXPLICIT, str_make(text, (size_t)length));
 }
 
 Test(sticky, remembers_until_the_time_is_over)
@@ -85,8 +85,10 @@ Test(sticky, keeps_scopes_apart)
     testseg_make(&test, 4, 16, 16, 16);
     struct segment *segment = &test.segment;
     struct str text = STR("the same id");
-    uint64_t keys[4] = { sticky_key(segment, 1, 2, 0, text), sticky_key(segment, 2, 2, 0, text),
-                         sticky_key(segment, 1, 3, 0, text), sticky_key(segment, 1, 2, 1, text) };
+    uint64_t keys[4] = { sticky_key(segment, 1, 2, STICKY_EXPLICIT, text),
+                         sticky_key(segment, 2, 2, STICKY_EXPLICIT, text),
+                         sticky_key(segment, 1, 3, STICKY_EXPLICIT, text),
+                         sticky_key(segment, 1, 2, STICKY_RESPONSE, text) };
     for (uint32_t i = 0; i < 4; i++) {
         for (uint32_t j = i + 1; j < 4; j++) {
             cr_expect_neq(keys[i], keys[j], "%u %u", i, j);
@@ -96,7 +98,7 @@ Test(sticky, keeps_scopes_apart)
     for (uint32_t i = 0; i < 4; i++) {
         cr_expect_eq(bound(segment, keys[i], 1000), i);
     }
-    cr_expect_eq(sticky_key(segment, 1, 2, 0, text), keys[0]);
+    cr_expect_eq(sticky_key(segment, 1, 2, STICKY_EXPLICIT, text), keys[0]);
 }
 
 Test(sticky, makes_room_by_forgetting_who_would_go_first)

@@ -7,7 +7,19 @@
 #include "proto/chat.h"
 
 static const struct codec codecs[DIALECT_COUNT] = {
-    [DIALECT_CHAT] = { .dialect = DIALECT_CHAT, .decode = chatin_decode, .encode = chatout_encode },
+    [DIALECT_CHAT] = { .dialect = DIALECT_CHAT,
+                       .decode = chatin_decode,
+                       .encode = chatout_encode,
+                       .read_open = chatread_open,
+                       .read_event = chatread_event,
+                       .read_body = chatread_body,
+                       .read_end = chatread_end,
+                       .read_close = chatread_close,
+                       .write_open = chatwrite_open,
+                       .write_event = chatwrite_event,
+                       .write_error = chatwrite_error,
+                       .write_close = chatwrite_close,
+                       .write_answer = chatwrite_answer },
     [DIALECT_RESPONSES] = { .dialect = DIALECT_RESPONSES, .is_serial = true },
     [DIALECT_ANTHROPIC] = { .dialect = DIALECT_ANTHROPIC, .is_serial = true },
     [DIALECT_GEMINI] = { .dialect = DIALECT_GEMINI, .is_serial = true },

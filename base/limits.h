@@ -105,7 +105,11 @@
 #define PRICES_MAX 16384u        /* rows of prices; the field's file has about 3,000 models */
 #define PRICES_SHIPPED_MAX 512u  /* of them in the program itself */
 #define PRICE_FILE_BYTES_MAX (16u * 1024 * 1024) /* the field's file has about 2 MB */
-#define CATALOG_KEYS_MAX 1024u /* keys a worker remembers, 9 KB each; then it starts anew */
+#define SUMMARY_LINES_MAX 65536u   /* of a report; what is beyond is shown as one line */
+#define AUDIT_HOURS_MAX 200000u    /* that the records of a store may span: 22 years */
+#define AUDIT_OBJECTS_MAX 1048576u /* users, keys, groups, accounts, plans with totals */
+#define AUDIT_PROBLEMS_MAX 50u     /* told one by one; the others are counted */
+#define CATALOG_KEYS_MAX 1024u     /* keys a worker remembers, 9 KB each; then it starts anew */
 
 /* --- shared segment --- */
 #define GATES_MAX 65536u

@@ -220,12 +220,28 @@ prune_positions(struct kv_cursor *cursor, uint64_t wall_ms)
     return err == ERR_GONE ? ERR_OK : err;
 }
 
+/* Since when all records are still there: audit.h compares only these with their roll-ups. */
+static enum err
+note_pruned(struct kv_txn *txn, uint64_t wall_ms)
+{
+    struct kv_id id;
+    struct str value;
+    enum err err = kv_get(txn, KV_META, STR("pruned_ms"), &value);
+    if (err == ERR_OK && value.len == sizeof(struct kv_id) && kv_unpack64(value.data) >= wall_ms) {
+        return ERR_OK;
+    }
+    return err != ERR_OK && err != ERR_GONE
+               ? err
+               : kv_put(txn, KV_META, STR("pruned_ms"), kv_id(&id, wall_ms));
+}
+
 enum err
 journal_prune(struct kv_txn *txn, uint64_t wall_ms, uint32_t count, uint32_t *out_removed)
 {
     struct kv_cursor *cursor = NULL;
     *out_removed = 0;
-    enum err err = kv_cursor_open(txn, KV_USAGE, &cursor);
+    enum err err = note_pruned(txn, wall_ms);
+    err = err != ERR_OK ? err : kv_cursor_open(txn, KV_USAGE, &cursor);
     if (err == ERR_OK) {
         err = prune_records(cursor, wall_ms, count, out_removed);
         kv_cursor_close(cursor);

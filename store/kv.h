@@ -40,6 +40,7 @@
     X(USAGE, "usage")         /* sequence -> struct ledger_record */               \
     X(POSITION, "position")   /* run id, slot -> next sequence, wall ms */         \
     X(TOTAL, "total")         /* kind, id -> struct ledger_total */                \
+    X(ROLLUP, "rollup")       /* hour, key, group, account, model -> sums */       \
     X(CREDIT, "credit")       /* sequence -> struct ledger_credit */               \
     X(PRICE, "price")         /* source, model -> prices, as JSON */
 

@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "store/object.h"
 #include "store/proxy.h"
+#include "store/record.h"
+#include "store/rollup.h"
 
 static enum err
 read_layout(struct kv_txn *txn, uint64_t *out)
@@ -86,10 +88,38 @@ seal_proxies(struct kv_txn *txn, const struct run *run)
     return err == ERR_EOF ? ERR_OK : err;
 }
 
+/* The records that are there, added up; they are few in a store of that age. */
+static enum err
+make_rollups(struct kv_txn *txn, const struct run *run)
+{
+    static struct rollup rollup;
+    (void)run;
+    struct kv_cursor *cursor = NULL;
+    struct str key;
+    struct str value;
+    struct ledger_record record;
+    rollup_begin(&rollup);
+    enum err err = kv_cursor_open(txn, KV_USAGE, &cursor);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = kv_next(cursor, &key, &value);
+    bool is_short = err == ERR_OK && key.len == sizeof(struct kv_id) && kv_unpack64(key.data) > 1;
+    while (err == ERR_OK) {
+        err = record_read(value, &record);
+        err = err != ERR_OK ? err : rollup_add(&rollup, txn, &record);
+        err = err != ERR_OK ? err : kv_next(cursor, &key, &value);
+    }
+    kv_cursor_close(cursor);
+    err = err == ERR_GONE ? rollup_end(&rollup, txn) : err;
+    return err == ERR_OK && is_short ? kv_put(txn, KV_META, STR("rollup_short"), STR("1")) : err;
+}
+
 /* By the layout they begin with, the one before the first first; NULL: nothing is rewritten. */
 static enum err (*const steps[MIGRATE_LAYOUT])(struct kv_txn *txn, const struct run *run) = {
     [1] = NULL, /* record.c and tally.c read what layout 1 wrote */
     [2] = seal_proxies,
+    [3] = make_rollups,
 };
 
 static enum err

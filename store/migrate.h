@@ -11,6 +11,8 @@
  *      and there is a table of prices
  *   3  passwords of proxies are sealed. Of a password that stood there as it was written, bytes may
  *      be left in pages of data.mdb that are free, until they are used again.
+ *   4  there are roll-ups: made from the records that are there. When older ones were removed
+ *      before, the meta row "rollup_short" says that roll-ups have less than the totals
  *
  * Runs in: master before fork (ledger_prepare). Dying here leaves the old layout.
  */
@@ -25,7 +27,7 @@
 
 struct secret;
 
-#define MIGRATE_LAYOUT 3u
+#define MIGRATE_LAYOUT 4u
 
 /* Reads the row only. ERR_DENIED with a sentence in why: the store is newer than we are; ERR_BAD:
  * the row is damaged; ERR_GONE: there is none. */

@@ -93,7 +93,8 @@ write_total(struct kv_txn *txn, const struct tally_cell *cell)
 void
 tally_begin(struct tally *tally)
 {
-    memset(tally, 0, sizeof(*tally));
+    memset(tally->cells, 0, sizeof(tally->cells));
+    rollup_begin(&tally->rollup);
 }
 
 /* The cell of this object, read when it is not there; who was there before is written. */
@@ -182,7 +183,7 @@ tally_add(struct tally *tally, struct kv_txn *txn, const struct ledger_record *r
         }
         add_record(&cell->total, record, i == MODEL_ACCOUNT);
     }
-    return ERR_OK;
+    return rollup_add(&tally->rollup, txn, record);
 }
 
 enum err
@@ -196,5 +197,5 @@ tally_end(struct tally *tally, struct kv_txn *txn)
             }
         }
     }
-    return ERR_OK;
+    return rollup_end(&tally->rollup, txn);
 }

@@ -1,5 +1,6 @@
 /*
- * tally.h - running totals of users, keys, groups and accounts, added up inside one transaction.
+ * tally.h - running totals of users, keys, groups, accounts and plans, added up inside one
+ * transaction, and the roll-ups of the same records.
  *
  * A batch of usage records names few objects many times: totals are read once, added to in memory
  * and written once, in the same transaction as the records, so that they always agree with them.
@@ -17,6 +18,7 @@
 #include "base/err.h"
 #include "store/kv.h"
 #include "store/ledger.h"
+#include "store/rollup.h"
 
 #define TALLY_CELLS 256u /* a power of two; a collision costs one write and one read */
 
@@ -28,6 +30,7 @@ struct tally_cell {
 
 struct tally {
     struct tally_cell cells[TALLY_CELLS];
+    struct rollup rollup; /* the same records by hour */
 };
 
 void tally_begin(struct tally *tally);

@@ -23,6 +23,7 @@
 #include "shm/window.h"
 #include "store/ledger.h"
 #include "store/match.h"
+#include "upstream/bound.h"
 #include "upstream/payer.h"
 #include "upstream/select.h"
 #include "upstream/target.h"
@@ -268,7 +269,7 @@ find_session(struct run *run)
     }
 }
 
-/* The account that the session is bound to, as select_bound() would see it. */
+/* The account that the session is bound to, as bound_take() would see it. */
 static void
 judge_bound(struct run *run, const struct select_want *want, const struct catalog_account *entry,
             enum select_result result, bool is_in_group)
@@ -278,8 +279,9 @@ judge_bound(struct run *run, const struct select_want *want, const struct catalo
     }
     str_copy(run->bound, sizeof run->bound, str_of(entry->account.name));
     run->bound_result = result;
-    run->bound_why = !is_in_group                  ? "it is not of the key's group"
-                     : select_is_slow(want, entry) ? "its first bytes take too long"
+    const char *complaint = bound_complaint(want, entry);
+    run->bound_why = !is_in_group                                   ? "it is not of the key's group"
+                     : complaint != NULL                            ? complaint
                      : result == SELECT_OK || result == SELECT_FULL ? NULL
                                                                     : select_text(result);
 }
@@ -323,7 +325,7 @@ put_account(struct jsonw *w, struct run *run, const struct select_want *want,
     uint64_t cooling_ms = is_ours && health.state == HEALTH_COOLING && health.until_ms > run->now_ms
                               ? health.until_ms - run->now_ms
                               : 0;
-    if (result == SELECT_MODEL_COOLING) {
+    if (result == SELECT_MODEL_COOLING || result == SELECT_MODEL_MISSING) {
         cooling_ms = spell_left_ms(want->segment, account->index, want->model, run->now_ms);
     }
     struct str sent = match_mapped(account->model_map, want->model);
@@ -392,6 +394,8 @@ put_accounts(struct jsonw *w, struct run *run)
                                 .dialect = run->dialect,
                                 .model = str_of(run->model),
                                 .slow_ms = run->recorder->heritage->upstream->slow_first_byte_ms,
+                                .failing_ppm =
+                                    run->recorder->heritage->upstream->failing_percent * 10000,
                                 .now_ms = run->now_ms };
     uint64_t cursor = 0;
     enum err err = ERR_OK;

@@ -244,8 +244,12 @@ recall_welcome(struct reach *reach, const struct account *account)
     struct health_finding finding = { .found = HEALTH_FOUND_WELL,
                                       .account_id = account->id,
                                       .status = 200 };
-    if (account->index < reach->segment->accounts &&
-        health_recall(reach->segment, account->index, now_ms, &finding.until_ms)) {
+    if (account->index >= reach->segment->accounts) {
+        return;
+    }
+    if (health_is_disabled(reach->segment, account->index)) {
+        health_reset(reach->segment, account->index, now_ms);
+    } else if (health_recall(reach->segment, account->index, now_ms, &finding.until_ms)) {
         health_recalled(reach->segment, reach->slot, account->index, &finding, now_ms);
     }
 }

@@ -22,6 +22,7 @@
 #define HEALTH_MISSES_SHIFT 16u
 #define HEALTH_MISSES_MASK 0xff0000u
 #define HEALTH_FOUND_SHIFT 24u
+#define HEALTH_IDLE_MAX (1ull << 43) /* ticks: more than two hours */
 
 struct judgement {
     enum health_state state;
@@ -33,10 +34,12 @@ struct judgement {
 static const struct {
     const char *text;
     uint32_t tries;
+    uint32_t disables;
     uint32_t first_ms;
     uint32_t longest_ms;
 } reason_rows[] = {
-#define HEALTH_ROW(name, text, tries, first_ms, longest_ms) { text, tries, first_ms, longest_ms },
+#define HEALTH_ROW(name, text, tries, disables, first_ms, longest_ms) \
+    { text, tries, disables, first_ms, longest_ms },
     HEALTH_REASON_ROWS(HEALTH_ROW)
 #undef HEALTH_ROW
 };
@@ -101,7 +104,7 @@ health_assign(struct segment *segment, uint32_t index, uint64_t account_id)
     }
     atomic_store(&health->account_id, 0);
     atomic_store(&health->word, 0);
-    atomic_store(&health->last_used_ms, 0);
+    atomic_store(&health->used, 0);
     atomic_store(&health->since_ms, 0);
     atomic_store(&health->first_byte_ms, 0);
     atomic_store(&health->failure_ppm, 0);
@@ -114,11 +117,48 @@ health_assign(struct segment *segment, uint32_t index, uint64_t account_id)
     atomic_store(&health->account_id, account_id);
 }
 
+/* The last use that this process has noted: the next one is later, also within a millisecond. */
+static uint64_t last_stamp;
+
+static uint64_t
+stamp_of(uint64_t now_ms)
+{
+    uint64_t stamp = now_ms << HEALTH_TICK_BITS;
+    return stamp > last_stamp ? stamp : last_stamp + 1;
+}
+
+uint64_t
+health_idle(const struct segment *segment, uint32_t index, uint64_t now_ms)
+{
+    uint64_t used = atomic_load_explicit(&row(segment, index)->used, memory_order_relaxed);
+    uint64_t stamp = stamp_of(now_ms);
+    uint64_t idle = used == 0 ? HEALTH_IDLE_MAX : stamp > used ? stamp - used : 0;
+    return idle > HEALTH_IDLE_MAX ? HEALTH_IDLE_MAX : idle;
+}
+
+uint32_t
+health_first_byte_ms(const struct segment *segment, uint32_t index)
+{
+    return atomic_load_explicit(&row(segment, index)->first_byte_ms, memory_order_relaxed);
+}
+
+uint32_t
+health_failure_ppm(const struct segment *segment, uint32_t index)
+{
+    return atomic_load_explicit(&row(segment, index)->failure_ppm, memory_order_relaxed);
+}
+
 bool
 health_ok(const struct segment *segment, uint32_t index, uint64_t now_ms)
 {
     struct judgement it = unpack(atomic_load(&row(segment, index)->word));
     return it.state == HEALTH_OK || is_due(it, now_ms);
+}
+
+bool
+health_is_disabled(const struct segment *segment, uint32_t index)
+{
+    return unpack(atomic_load(&row(segment, index)->word)).state == HEALTH_DISABLED;
 }
 
 bool
@@ -145,7 +185,8 @@ health_enter(struct segment *segment, uint32_t index, uint64_t now_ms, bool *out
     if (!*out_is_probe && unpack(old).state != HEALTH_OK) {
         return false;
     }
-    atomic_store_explicit(&health->last_used_ms, now_ms, memory_order_relaxed);
+    last_stamp = stamp_of(now_ms);
+    atomic_store_explicit(&health->used, last_stamp, memory_order_relaxed);
     return true;
 }
 
@@ -197,14 +238,10 @@ health_success(struct segment *segment, uint32_t index, uint64_t now_ms, uint32_
     }
 }
 
+/* The reason's own: doubled for each bench after the first. */
 static uint64_t
-bench_ms(enum health_reason reason, uint32_t streak, uint64_t retry_after_ms)
+growing_ms(enum health_reason reason, uint32_t streak)
 {
-    if (retry_after_ms != 0) {
-        uint64_t least =
-            retry_after_ms < HEALTH_RETRY_AFTER_MS_MIN ? HEALTH_RETRY_AFTER_MS_MIN : retry_after_ms;
-        return least > HEALTH_RETRY_AFTER_MS_MAX ? HEALTH_RETRY_AFTER_MS_MAX : least;
-    }
     uint32_t tries = reason_rows[reason].tries;
     uint32_t doublings = streak > tries ? streak - tries : 0;
     if (doublings > HEALTH_DOUBLINGS_MAX) {
@@ -212,6 +249,22 @@ bench_ms(enum health_reason reason, uint32_t streak, uint64_t retry_after_ms)
     }
     uint64_t ms = (uint64_t)reason_rows[reason].first_ms << doublings;
     return ms > reason_rows[reason].longest_ms ? reason_rows[reason].longest_ms : ms;
+}
+
+static uint64_t
+bench_ms(enum health_reason reason, uint32_t streak, uint64_t retry_after_ms)
+{
+    uint64_t own_ms = growing_ms(reason, streak);
+    if (retry_after_ms == 0) {
+        return own_ms;
+    }
+    uint64_t least_ms =
+        retry_after_ms < HEALTH_RETRY_AFTER_MS_MIN ? HEALTH_RETRY_AFTER_MS_MIN : retry_after_ms;
+    /* Who says "in a second" each time is not asked each second. */
+    if (streak > reason_rows[reason].tries && least_ms < own_ms) {
+        least_ms = own_ms;
+    }
+    return least_ms > HEALTH_RETRY_AFTER_MS_MAX ? HEALTH_RETRY_AFTER_MS_MAX : least_ms;
 }
 
 /* What a failure makes of it. */
@@ -227,8 +280,13 @@ failed(struct judgement it, enum health_reason reason, uint64_t retry_after_ms, 
         }
         return it;
     }
+    uint32_t disables = reason_rows[reason].disables;
+    /* What came before for another reason is no refusal. */
+    it.streak = disables != 0 && it.reason != reason ? 1 : it.streak + 1;
     it.reason = reason;
-    it.streak++;
+    if (disables != 0 && it.streak >= disables) {
+        return (struct judgement){ HEALTH_DISABLED, reason, it.streak, 0 };
+    }
     if (it.state != HEALTH_OK || it.streak >= reason_rows[reason].tries) {
         it.state = HEALTH_COOLING;
         it.until_ms = now_ms + bench_ms(reason, it.streak, retry_after_ms);
@@ -355,7 +413,7 @@ recalled(struct judgement it, const struct health_finding *finding, uint64_t now
         it.until_ms = now_ms;
         break;
     }
-    if (it.until_ms < finding->until_ms) {
+    if (it.state == HEALTH_COOLING && it.until_ms < finding->until_ms) {
         it.until_ms = finding->until_ms;
     }
     return it;
@@ -408,7 +466,7 @@ health_read(const struct segment *segment, uint32_t index, struct health_view *o
     out->streak = it.streak;
     out->until_ms = it.until_ms;
     out->since_ms = atomic_load(&health->since_ms);
-    out->last_used_ms = atomic_load(&health->last_used_ms);
+    out->last_used_ms = atomic_load(&health->used) >> HEALTH_TICK_BITS;
     out->first_byte_ms = atomic_load(&health->first_byte_ms);
     out->failure_ppm = atomic_load(&health->failure_ppm);
     out->last_status = atomic_load(&health->last_status);

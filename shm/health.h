@@ -2,15 +2,18 @@
  * health.h - what all workers know about an account, by its index.
  *
  *   OK -failures-> COOLING -time-> PROBING -success-> OK
- *                     ^---failure----'            any -disable-> DISABLED -reset(admin)-> OK
+ *                     ^---failure----'     any -disable, refusals in a row-> DISABLED -reset-> OK
  *
  * State, reason, streak and time stand in ONE word that anybody may compare-and-swap: a hint about
  * the outside world, not a count of anything we hold. PROBING is claimed by one request at a time
  * and expires, so a prober that dies blocks nothing. Averages are last-writer-wins.
  *
- * Cool-down: the reason's first bench, doubled for each further one, up to the reason's most; a
- * provider's retry-after wins within HEALTH_RETRY_AFTER_MS_MAX. Failures that come in while an
- * account cools (requests sent before) do not lengthen the bench by streak, only by retry-after.
+ * Cool-down: the reason's first bench, doubled for each further one, up to the reason's most. What
+ * a provider says (retry-after) stands in its place at the first bench, and is the least from the
+ * second on, within HEALTH_RETRY_AFTER_MS_MAX. Failures that come in while an account cools
+ * (requests sent before) do not lengthen the bench by streak, only by retry-after. A credential
+ * that is refused again after each of its benches is not asked any more: DISABLED, until somebody
+ * has looked at it.
  *
  * The keeper asks an account that rests for long whether it is well again (health_recall). That
  * takes the same one probe: PROBING, with nobody else let in, until health_recalled().
@@ -36,24 +39,25 @@
 enum health_state { HEALTH_OK, HEALTH_COOLING, HEALTH_PROBING, HEALTH_DISABLED };
 #define HEALTH_STATES 4u
 
-/* X(name, text, failures in a row until benched, first bench ms, longest bench ms) */
-#define HEALTH_REASON_ROWS(X)                         \
-    X(NONE, "none", 1, 1000, 1000)                    \
-    X(RATE_LIMITED, "rate limited", 1, 5000, 300000)  \
-    X(OVERLOADED, "overloaded", 1, 5000, 300000)      \
-    X(SERVER_ERROR, "server errors", 3, 5000, 300000) \
-    X(CONNECT, "cannot connect", 2, 2000, 120000)     \
-    X(NAME, "name does not resolve", 2, 5000, 120000) \
-    X(TLS, "tls failed", 2, 10000, 300000)            \
-    X(TIMEOUT, "timeouts", 3, 5000, 300000)           \
-    X(PROTOCOL, "bad answers", 3, 5000, 300000)       \
-    X(AUTH, "credential refused", 1, 60000, 3600000)  \
-    X(FORBIDDEN, "forbidden", 2, 60000, 3600000)      \
-    X(BILLING, "out of credit", 1, 300000, 3600000)   \
-    X(ADMIN, "disabled by the operator", 1, 1000, 1000)
+/* X(name, text, failures in a row until benched, until DISABLED (0 = never), first bench ms,
+ *   longest bench ms) */
+#define HEALTH_REASON_ROWS(X)                            \
+    X(NONE, "none", 1, 0, 1000, 1000)                    \
+    X(RATE_LIMITED, "rate limited", 1, 0, 5000, 300000)  \
+    X(OVERLOADED, "overloaded", 1, 0, 5000, 300000)      \
+    X(SERVER_ERROR, "server errors", 3, 0, 5000, 300000) \
+    X(CONNECT, "cannot connect", 2, 0, 2000, 120000)     \
+    X(NAME, "name does not resolve", 2, 0, 5000, 120000) \
+    X(TLS, "tls failed", 2, 0, 10000, 300000)            \
+    X(TIMEOUT, "timeouts", 3, 0, 5000, 300000)           \
+    X(PROTOCOL, "bad answers", 3, 0, 5000, 300000)       \
+    X(AUTH, "credential refused", 1, 3, 60000, 3600000)  \
+    X(FORBIDDEN, "forbidden", 2, 4, 60000, 3600000)      \
+    X(BILLING, "out of credit", 1, 0, 300000, 3600000)   \
+    X(ADMIN, "disabled by the operator", 1, 0, 1000, 1000)
 
 enum health_reason {
-#define HEALTH_ENUM(name, text, tries, first_ms, longest_ms) HEALTH_REASON_##name,
+#define HEALTH_ENUM(name, text, tries, disables, first_ms, longest_ms) HEALTH_REASON_##name,
     HEALTH_REASON_ROWS(HEALTH_ENUM)
 #undef HEALTH_ENUM
 };
@@ -64,10 +68,13 @@ enum health_reason {
     130000u /* a probe's claim: longer than a request may wait for an answer \
              */
 
+/* Within a millisecond a process tells its uses apart by ticks. */
+#define HEALTH_TICK_BITS 20u
+
 struct health {
     _Atomic uint64_t account_id;    /* 0 = nobody's [recorder] */
     _Atomic uint64_t word;          /* state, reason, streak, until: see health.c [hint, CAS] */
-    _Atomic uint64_t last_used_ms;  /* [hint] */
+    _Atomic uint64_t used;          /* when last: ms << HEALTH_TICK_BITS | tick; 0 = never [hint] */
     _Atomic uint64_t since_ms;      /* of the present state [hint] */
     _Atomic uint32_t first_byte_ms; /* moving average, 1/8; 0 = none yet [hint] */
     _Atomic uint32_t failure_ppm;   /* moving average of failures, parts per million [hint] */
@@ -90,6 +97,17 @@ bool health_ok(const struct segment *segment, uint32_t index, uint64_t now_ms);
  * set. False: pick another. Marks last_used.
  */
 bool health_enter(struct segment *segment, uint32_t index, uint64_t now_ms, bool *out_is_probe);
+
+/* Ticks since it was used last, the longer the more; bounded, so that it may be multiplied by a
+ * weight. */
+uint64_t health_idle(const struct segment *segment, uint32_t index, uint64_t now_ms);
+
+/* Its moving averages: of its first byte in milliseconds, and of failures. */
+uint32_t health_first_byte_ms(const struct segment *segment, uint32_t index);
+uint32_t health_failure_ppm(const struct segment *segment, uint32_t index);
+
+/* Nobody asks it until it is reset. */
+bool health_is_disabled(const struct segment *segment, uint32_t index);
 
 /* The request that health_enter let in ended without saying anything about the account. */
 void health_abandon(struct segment *segment, uint32_t index, uint64_t now_ms);

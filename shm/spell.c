@@ -13,7 +13,10 @@
 #define UNTIL_MASK 0xffffffffull
 #define ACCOUNT_SHIFT 32u
 #define ACCOUNT_MASK 0xfffull
-#define TAG_SHIFT 44u
+#define STREAK_SHIFT 44u
+#define STREAK_MASK 0xfull
+#define TAG_SHIFT 48u
+#define NAME_MASK (~UNTIL_MASK & ~(STREAK_MASK << STREAK_SHIFT))
 #define PLACES 8u /* that a spell may stand in */
 #define TRIES 8u  /* of a compare-and-swap that others keep winning */
 
@@ -49,8 +52,15 @@ word_at(const struct segment *segment, const struct name *name, uint32_t i)
     return &segment->spells->words[(name->place + i) & (SPELLS - 1)];
 }
 
-uint64_t
-spell_left_ms(const struct segment *segment, uint32_t account, struct str model, uint64_t now_ms)
+static uint32_t
+streak_of(uint64_t word)
+{
+    return (uint32_t)(word >> STREAK_SHIFT & STREAK_MASK);
+}
+
+/* The spell that holds now; 0 = none. */
+static uint64_t
+word_of(const struct segment *segment, uint32_t account, struct str model, uint64_t now_ms)
 {
     if (atomic_load_explicit(&segment->spells->latest_ms, memory_order_acquire) <= now_ms) {
         return 0;
@@ -58,11 +68,25 @@ spell_left_ms(const struct segment *segment, uint32_t account, struct str model,
     struct name name = name_of(segment, account, model);
     for (uint32_t i = 0; i < PLACES; i++) {
         uint64_t word = atomic_load_explicit(word_at(segment, &name, i), memory_order_relaxed);
-        if ((word & ~UNTIL_MASK) == name.bits && until_ms(word) > now_ms) {
-            return until_ms(word) - now_ms;
+        if ((word & NAME_MASK) == name.bits && until_ms(word) > now_ms) {
+            return word;
         }
     }
     return 0;
+}
+
+uint64_t
+spell_left_ms(const struct segment *segment, uint32_t account, struct str model, uint64_t now_ms)
+{
+    uint64_t word = word_of(segment, account, model, now_ms);
+    return word == 0 ? 0 : until_ms(word) - now_ms;
+}
+
+bool
+spell_is_missing(const struct segment *segment, uint32_t account, struct str model, uint64_t now_ms)
+{
+    uint64_t word = word_of(segment, account, model, now_ms);
+    return word != 0 && streak_of(word) == 0;
 }
 
 /* Its own place, or else the one whose spell ends first. */
@@ -73,7 +97,7 @@ place_for(const struct segment *segment, const struct name *name, uint64_t *out_
     for (uint32_t i = 0; i < PLACES; i++) {
         _Atomic uint64_t *at = word_at(segment, name, i);
         uint64_t word = atomic_load(at);
-        if ((word & ~UNTIL_MASK) == name->bits && word != 0) {
+        if ((word & NAME_MASK) == name->bits && word != 0) {
             *out_old = word;
             return at;
         }
@@ -96,25 +120,74 @@ raise_latest(struct segment *segment, uint64_t ms)
     }
 }
 
+/* `next` says how the word goes on from its old one (0: a new one); the same one: it stays. */
+typedef uint64_t (*next_fn)(uint64_t old, uint64_t rest_ms, uint64_t now_ms);
+
+static void
+change(struct segment *segment, uint32_t account, struct str model, next_fn next, uint64_t rest_ms,
+       uint64_t now_ms)
+{
+    struct name name = name_of(segment, account, model);
+    for (uint32_t i = 0; i < TRIES; i++) {
+        uint64_t old = 0;
+        _Atomic uint64_t *at = place_for(segment, &name, &old);
+        bool is_ours = old != 0 && (old & NAME_MASK) == name.bits;
+        uint64_t word = name.bits | next(is_ours ? old & ~NAME_MASK : 0, rest_ms, now_ms);
+        raise_latest(segment, until_ms(word));
+        if (word == old || atomic_compare_exchange_strong(at, &old, word)) {
+            return;
+        }
+    }
+}
+
+/* Until then, rounded up. */
+static uint64_t
+until_of(uint64_t at_ms)
+{
+    uint64_t until = (at_ms + UNTIL_UNIT_MS - 1) / UNTIL_UNIT_MS;
+    CHECK(until <= UNTIL_MASK); /* 13 years of uptime */
+    return until;
+}
+
+static uint64_t
+next_missing(uint64_t old, uint64_t rest_ms, uint64_t now_ms)
+{
+    uint64_t until = until_of(now_ms + rest_ms);
+    return (old & UNTIL_MASK) >= until ? old : until;
+}
+
+static uint64_t
+next_failed(uint64_t old, uint64_t retry_after_ms, uint64_t now_ms)
+{
+    uint64_t asked = retry_after_ms == 0 ? 0 : until_of(now_ms + retry_after_ms);
+    if (until_ms(old) > now_ms) {
+        /* Sent before the rest: only the provider's own word makes it longer. */
+        bool is_later = asked > (old & UNTIL_MASK);
+        return is_later ? asked | (old & ~UNTIL_MASK) : old;
+    }
+    uint64_t streak = until_ms(old) + SPELL_MEMORY_MS > now_ms ? streak_of(old) : 0;
+    uint64_t rest_ms = SPELL_FIRST_MS << streak;
+    rest_ms = rest_ms > SPELL_LONGEST_MS ? SPELL_LONGEST_MS : rest_ms;
+    uint64_t until = until_of(now_ms + rest_ms);
+    if (asked != 0 && (streak == 0 || asked > until)) {
+        until = asked;
+    }
+    streak = streak < STREAK_MASK ? streak + 1 : streak;
+    return until | (streak << STREAK_SHIFT);
+}
+
 void
 spell_cast(struct segment *segment, uint32_t account, struct str model, uint64_t rest_ms,
            uint64_t now_ms)
 {
-    struct name name = name_of(segment, account, model);
-    uint64_t until = (now_ms + rest_ms + UNTIL_UNIT_MS - 1) / UNTIL_UNIT_MS;
-    CHECK(until <= UNTIL_MASK); /* 13 years of uptime */
-    raise_latest(segment, until * UNTIL_UNIT_MS);
-    for (uint32_t i = 0; i < TRIES; i++) {
-        uint64_t old = 0;
-        _Atomic uint64_t *at = place_for(segment, &name, &old);
-        bool is_ours = (old & ~UNTIL_MASK) == name.bits;
-        if (is_ours && (old & UNTIL_MASK) >= until) {
-            return;
-        }
-        if (atomic_compare_exchange_strong(at, &old, name.bits | until)) {
-            return;
-        }
-    }
+    change(segment, account, model, next_missing, rest_ms, now_ms);
+}
+
+void
+spell_fail(struct segment *segment, uint32_t account, struct str model, uint64_t retry_after_ms,
+           uint64_t now_ms)
+{
+    change(segment, account, model, next_failed, retry_after_ms, now_ms);
 }
 
 void

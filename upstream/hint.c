@@ -1,5 +1,7 @@
 #include "upstream/hint.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/num.h"
 
@@ -384,6 +386,47 @@ hint_refused_ms(const struct header_list *headers, uint64_t wall_ms, uint64_t ma
         }
     }
     return clamp(latest_ms != 0 ? latest_ms : soonest_ms, max_ms);
+}
+
+/* What stands behind `mark`, up to the end of a value: a number, a duration, a time. */
+static struct str
+value_behind(struct str body, struct str mark)
+{
+    const char *at = body.len < mark.len ? NULL : memmem(body.data, body.len, mark.data, mark.len);
+    if (at == NULL) {
+        return STR("");
+    }
+    struct str rest = str_skip(body, (size_t)(at - body.data) + mark.len);
+    while (rest.len > 0 && (rest.data[0] == ' ' || rest.data[0] == ':' || rest.data[0] == '"')) {
+        rest = str_skip(rest, 1);
+    }
+    size_t end = 0;
+    while (end < rest.len && (is_digit(rest.data[end]) || rest.data[end] == '.' ||
+                              (rest.data[end] >= 'a' && rest.data[end] <= 'z'))) {
+        end++;
+    }
+    while (end > 0 && rest.data[end - 1] == '.') {
+        end--; /* of the sentence */
+    }
+    return str_make(rest.data, end);
+}
+
+uint64_t
+hint_body_ms(struct str body, uint64_t wall_ms, uint64_t max_ms)
+{
+    static const struct str marks[] = {
+        { "\"resets_in_seconds\"", 19 },
+        { "\"resets_at\"", 11 },
+        { "try again in ", 13 },
+    };
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        struct str value = value_behind(body, marks[i]);
+        uint64_t ms = 0;
+        if (hint_read(value, wall_ms, &ms) == ERR_OK && ms > 0) {
+            return clamp(ms, max_ms);
+        }
+    }
+    return 0;
 }
 
 /* Every answer passes here: one look at each field, and names only where a lone 0 stands. */

@@ -26,6 +26,12 @@ uint64_t hint_refused_ms(const struct header_list *headers, uint64_t wall_ms, ui
 /* After a success: the same when the answer used up the last of a limit, else 0. */
 uint64_t hint_used_up_ms(const struct header_list *headers, uint64_t wall_ms, uint64_t max_ms);
 
+/*
+ * The same from a refusal's body: resets_in_seconds and resets_at as Codex gets them, "try again in
+ * 6m0s" in a message. 0 = nothing is said. (Gemini's RetryInfo is read by proto/error.c.)
+ */
+uint64_t hint_body_ms(struct str body, uint64_t wall_ms, uint64_t max_ms);
+
 /* One value in any of the forms. A time that is over is 0. ERR_BAD: none of them. */
 MUST_CHECK enum err hint_read(struct str value, uint64_t wall_ms, uint64_t *out_ms);
 

@@ -41,6 +41,73 @@ retry_of_status(uint16_t status)
     return (struct retry_decision){ .verdict = RETRY_PASS, .status = status };
 }
 
+/* Beginnings of messages of a 4xx that speak of the account, and the status that should be. */
+static const struct {
+    struct str opening;
+    uint16_t status;
+} openings[] = {
+    { { "Your credit balance is too low", 30 }, 402 },
+    { { "This organization has been disabled", 35 }, 401 },
+    { { "Your organization has been disabled", 35 }, 401 },
+    { { "Identity verification is required", 33 }, 401 },
+    { { "API key not valid", 17 }, 401 },
+    { { "API key expired", 15 }, 401 },
+    { { "User location is not supported", 30 }, 403 },
+};
+
+static struct retry_decision
+of_opening(uint16_t status, const char *message)
+{
+    struct str text = str_of(message);
+    for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
+        struct str opening = openings[i].opening;
+        if (text.len >= opening.len &&
+            str_equal_nocase(str_make(text.data, opening.len), opening)) {
+            return retry_of_status(openings[i].status);
+        }
+    }
+    return retry_of_status(status);
+}
+
+struct retry_decision
+retry_of_error(uint16_t status, const struct error_found *found)
+{
+    struct retry_decision decision = retry_of_status(status);
+    if (decision.verdict == RETRY_PASS) {
+        return of_opening(status, found->message);
+    }
+    switch (found->kind) {
+    case ERROR_CONTEXT:
+    case ERROR_POLICY:
+        /* No account would take it. */
+        return (struct retry_decision){ .verdict = RETRY_PASS, .status = status };
+    case ERROR_BILLING:
+        decision.blame = RETRY_BLAME_MONEY;
+        return decision;
+    case ERROR_RATE_LIMIT:
+        return retry_of_status(429);
+    case ERROR_OVERLOADED:
+        return status == 503 ? decision : retry_of_status(529);
+    case ERROR_PERMISSION:
+        /* A page, not an API's answer: something in front of it refuses. */
+        if (found->type[0] == '\0' && found->code[0] == '\0') {
+            decision.blame = RETRY_BLAME_SERVER;
+        }
+        return decision;
+    case ERROR_BAD_REQUEST:
+    case ERROR_AUTH:
+    case ERROR_MODEL:
+    case ERROR_NOT_FOUND:
+    case ERROR_CONFLICT:
+    case ERROR_TOO_LARGE:
+    case ERROR_REPLAY:
+    case ERROR_TIMEOUT:
+    case ERROR_SERVER:
+        return decision;
+    }
+    return decision;
+}
+
 struct retry_decision
 retry_of_failure(const struct exchange_failure *failure)
 {

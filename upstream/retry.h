@@ -3,7 +3,8 @@
  *
  * One table for the whole product. Before a byte reached the client:
  *   transport failures, timeouts, 401, 402, 403, 429, 529 and 5xx are the account's fault: switch;
- *   any other 4xx is the client's own: its body passes unchanged.
+ *   any other 4xx is the client's own: its body passes unchanged, unless it says that the account
+ *   has no money, or that its key or place is refused.
  * When no account is left the last failure is mapped to what the client gets (status, code).
  *
  * Runs in: worker, keeper. Pure.
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "proto/error.h"
 #include "shm/health.h"
 #include "upstream/exchange.h"
 
@@ -45,6 +47,12 @@ struct retry_decision {
 
 /* An answer with this status came. */
 struct retry_decision retry_of_status(uint16_t status);
+/*
+ * The same with the whole error, whose words know better than some statuses: a 429 for want of
+ * money, a 400 for a refused key, a 500 for a prompt that is too long. Of an answer that would pass
+ * only the beginning of its message decides: what follows may be the client's own words.
+ */
+struct retry_decision retry_of_error(uint16_t status, const struct error_found *found);
 /* No whole answer came. */
 struct retry_decision retry_of_failure(const struct exchange_failure *failure);
 

@@ -11,6 +11,8 @@
 
 /* Candidates that are weighed; the accounts of a group beyond it are not looked at. */
 #define CANDIDATES_MAX ACCOUNTS_MAX
+/* Larger ones count as this: a weight times the longest idle time fits 64 bits. */
+#define WEIGHT_MAX (1u << 20)
 /* How long the one request that tries a benched account may take, in a client's eyes. */
 #define PROBE_WAIT_MS 2000u
 
@@ -23,7 +25,7 @@ select_is_better(const struct select_rank *a, const struct select_rank *b)
     if (a->load != b->load) {
         return a->load < b->load;
     }
-    return a->last_used_ms < b->last_used_ms;
+    return a->idle > b->idle;
 }
 
 static bool
@@ -119,11 +121,13 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
     if (result != SELECT_OK) {
         return result;
     }
-    if (!health_ok(want->segment, account->account.index, want->now_ms)) {
-        return SELECT_BENCHED;
+    uint32_t index = account->account.index;
+    if (!health_ok(want->segment, index, want->now_ms)) {
+        return health_is_disabled(want->segment, index) ? SELECT_STOPPED : SELECT_BENCHED;
     }
-    if (spell_left_ms(want->segment, account->account.index, want->model, want->now_ms) > 0) {
-        return SELECT_MODEL_COOLING;
+    if (spell_left_ms(want->segment, index, want->model, want->now_ms) > 0) {
+        bool is_missing = spell_is_missing(want->segment, index, want->model, want->now_ms);
+        return is_missing ? SELECT_MODEL_MISSING : SELECT_MODEL_COOLING;
     }
     uint32_t gate = 0;
     if (gate_peek(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
@@ -147,13 +151,10 @@ select_weigh(const struct select_want *want, const struct catalog_account *accou
              struct select_rank *out)
 {
     const struct account *record = &account->account;
-    struct health_view health;
-    health_read(want->segment, record->index, &health);
-    uint64_t head_start_ms = record->weight > 1 ? (uint64_t)(record->weight - 1) * 1000 : 0;
+    uint64_t weight = record->weight < WEIGHT_MAX ? record->weight : WEIGHT_MAX;
     *out = (struct select_rank){ .priority = record->priority,
-                                 .last_used_ms = health.last_used_ms > head_start_ms
-                                                     ? health.last_used_ms - head_start_ms
-                                                     : 0 };
+                                 .idle = weight *
+                                         health_idle(want->segment, record->index, want->now_ms) };
     uint32_t gate = 0;
     if (gate_peek(want->segment, GATE_ACCOUNT, record->id, &gate) == ERR_OK) {
         uint64_t busy =
@@ -186,11 +187,10 @@ select_enter(const struct select_want *want, struct select_choice *out)
     return result;
 }
 
-/* Takes what the account itself limits: its slot, its minute, its turn to be probed. */
-static enum select_result
-take_account(const struct select_want *want, const struct catalog_account *account,
-             struct select_choice *out)
+enum select_result
+select_take_account(const struct select_want *want, uint32_t index, struct select_choice *out)
 {
+    const struct catalog_account *account = &want->view->accounts[index];
     const struct account *record = &account->account;
     uint32_t gate = 0;
     if (gate_find(want->segment, GATE_ACCOUNT, record->id, &gate) != ERR_OK) {
@@ -200,7 +200,7 @@ take_account(const struct select_want *want, const struct catalog_account *accou
         ERR_OK) {
         return SELECT_FULL;
     }
-    *out = (struct select_choice){ .account = account, .gate = gate };
+    *out = (struct select_choice){ .account = account, .account_index = index, .gate = gate };
     return select_enter(want, out);
 }
 
@@ -219,26 +219,37 @@ telling(enum select_result result)
         return 3;
     case SELECT_MODEL_COOLING:
         return 4;
-    case SELECT_TRIED:
+    case SELECT_MODEL_MISSING:
         return 5;
-    case SELECT_BROKEN:
+    case SELECT_TRIED:
         return 6;
-    case SELECT_DISABLED:
+    case SELECT_BROKEN:
         return 7;
-    case SELECT_MODEL:
+    case SELECT_STOPPED:
         return 8;
-    case SELECT_DIALECT:
+    case SELECT_DISABLED:
         return 9;
-    case SELECT_NONE:
+    case SELECT_MODEL:
         return 10;
+    case SELECT_DIALECT:
+        return 11;
+    case SELECT_NONE:
+        return 12;
     }
-    return 10;
+    return 12;
 }
 
 enum select_result
 select_more_telling(enum select_result a, enum select_result b)
 {
     return telling(a) < telling(b) ? a : b;
+}
+
+static bool
+is_cooling(enum select_result result)
+{
+    return result == SELECT_BENCHED || result == SELECT_MODEL_COOLING ||
+           result == SELECT_MODEL_MISSING;
 }
 
 /* Best candidate not in `refused` (a bit an account of the group); UINT32_MAX: none. */
@@ -282,7 +293,8 @@ only_choice(const struct select_want *want, const struct catalog_group *group, u
     const struct catalog_account *only = NULL;
     for (uint32_t i = 0; i < group->account_count; i++) {
         const struct catalog_account *account = &want->view->accounts[group->accounts[i]];
-        if (judge_record(want, account) != SELECT_OK) {
+        if (judge_record(want, account) != SELECT_OK ||
+            health_is_disabled(want->segment, account->account.index)) {
             continue;
         }
         if (only != NULL) {
@@ -294,9 +306,9 @@ only_choice(const struct select_want *want, const struct catalog_group *group, u
     return only;
 }
 
-/* All candidates are benched: an only one is used all the same. */
+/* All candidates cool down: an only one is used all the same. */
 static enum select_result
-take_only(const struct select_want *want, const struct catalog_group *group,
+take_only(const struct select_want *want, const struct catalog_group *group, enum select_result why,
           struct select_choice *out)
 {
     uint32_t index = 0;
@@ -304,7 +316,7 @@ take_only(const struct select_want *want, const struct catalog_group *group,
     uint32_t gate = 0;
     if (want->tried_count > 0 || account == NULL ||
         gate_find(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
-        return SELECT_BENCHED;
+        return why;
     }
     if (gate_take(want->segment, want->slot, gate, account->account.concurrency,
                   want->arrived_ns) != ERR_OK) {
@@ -318,85 +330,11 @@ take_only(const struct select_want *want, const struct catalog_group *group,
     return SELECT_OK;
 }
 
-/* Index of the account in the view, which is sorted by id; UINT32_MAX: gone. */
-static uint32_t
-index_of(const struct catalog_view *view, uint64_t id)
-{
-    uint32_t low = 0;
-    uint32_t high = view->account_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (view->accounts[middle].account.id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < view->account_count && view->accounts[low].account.id == id ? low : UINT32_MAX;
-}
-
-static bool
-is_in_group(const struct catalog_account *account, uint32_t group)
-{
-    for (uint32_t i = 0; i < account->group_count; i++) {
-        if (account->groups[i] == group) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool
-select_is_slow(const struct select_want *want, const struct catalog_account *account)
-{
-    struct health_view health;
-    if (want->slow_ms == 0) {
-        return false;
-    }
-    health_read(want->segment, account->account.index, &health);
-    return health.first_byte_ms > want->slow_ms;
-}
-
-enum select_result
-select_bound(const struct select_want *want, bool is_queued, struct select_choice *out)
-{
-    CHECK(want->group < want->view->group_count);
-    uint32_t index = want->bound == 0 ? UINT32_MAX : index_of(want->view, want->bound);
-    if (index == UINT32_MAX) {
-        return SELECT_NONE;
-    }
-    const struct catalog_account *account = &want->view->accounts[index];
-    if (!is_in_group(account, want->group) || select_is_slow(want, account)) {
-        return SELECT_NONE;
-    }
-    enum select_result result = select_judge(want, account);
-    if (result == SELECT_OK && is_queued) {
-        return SELECT_NONE;
-    }
-    if (result == SELECT_OK) {
-        result = take_account(want, account, out);
-    }
-    if (result == SELECT_FULL) {
-        uint32_t gate = 0;
-        if (gate_find(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
-            return SELECT_NONE;
-        }
-        *out = (struct select_choice){ .account = account, .gate = gate };
-    }
-    if (result == SELECT_OK || result == SELECT_FULL) {
-        out->account_index = index;
-    }
-    return result;
-}
-
 enum select_result
 select_take(const struct select_want *want, struct select_choice *out)
 {
     CHECK(want->group < want->view->group_count);
     const struct catalog_group *group = &want->view->groups[want->group];
-    if (want->bound != 0 && select_bound(want, false, out) == SELECT_OK) {
-        return SELECT_OK;
-    }
     /* One process, one thread: as large as it may get, cleared as far as it is used. */
     static uint64_t refused[CANDIDATES_MAX / 64];
     memset(refused, 0, (group->account_count + 63) / 64 * sizeof refused[0]);
@@ -406,19 +344,17 @@ select_take(const struct select_want *want, struct select_choice *out)
         uint32_t best = best_of(want, group, refused, &why);
         if (best == UINT32_MAX) {
             reason = select_more_telling(reason, why == SELECT_OK ? SELECT_NONE : why);
-            return reason == SELECT_BENCHED ? take_only(want, group, out) : reason;
+            return is_cooling(reason) ? take_only(want, group, reason, out) : reason;
         }
-        const struct catalog_account *account = &want->view->accounts[group->accounts[best]];
-        enum select_result result = take_account(want, account, out);
+        enum select_result result = select_take_account(want, group->accounts[best], out);
         if (result == SELECT_OK) {
-            out->account_index = group->accounts[best];
             return SELECT_OK;
         }
         /* Somebody was faster; the others may still do. */
         reason = select_more_telling(reason, result);
         refused[best / 64] |= 1ull << (best % 64);
     }
-    return reason == SELECT_BENCHED ? take_only(want, group, out) : reason;
+    return is_cooling(reason) ? take_only(want, group, reason, out) : reason;
 }
 
 /* The pools of all groups that the account serves; how many. */
@@ -475,12 +411,14 @@ wait_of(const struct select_want *want, const struct catalog_account *account)
         }
         return health.until_ms > want->now_ms ? health.until_ms - want->now_ms : 0;
     case SELECT_MODEL_COOLING:
+    case SELECT_MODEL_MISSING:
         return spell_left_ms(want->segment, account->account.index, want->model, want->now_ms);
     case SELECT_RATE:
         return WINDOW_MS - want->now_ms % WINDOW_MS;
     case SELECT_OK:
     case SELECT_FULL:
         return 0;
+    case SELECT_STOPPED:
     case SELECT_DISABLED:
     case SELECT_BROKEN:
     case SELECT_DIALECT:
@@ -505,6 +443,23 @@ select_wait_ms(const struct select_want *want)
         soonest_ms = ms < soonest_ms ? ms : soonest_ms;
     }
     return soonest_ms == UINT64_MAX ? 0 : soonest_ms;
+}
+
+bool
+select_is_limited(const struct select_want *want)
+{
+    const struct catalog_group *group = &want->view->groups[want->group];
+    for (uint32_t i = 0; i < group->account_count; i++) {
+        const struct catalog_account *account = &want->view->accounts[group->accounts[i]];
+        struct health_view health;
+        if (select_judge(want, account) == SELECT_BENCHED) {
+            health_read(want->segment, account->account.index, &health);
+            if (health.reason != HEALTH_REASON_RATE_LIMITED) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 void

@@ -6,11 +6,6 @@
  * priority number, then lowest load ((held + waiting) * 100 / limit), then least recently used with
  * weights. The best one whose gate can be taken is taken, all in one call: what comes back is held.
  *
- * A session's request goes to the account that the session is bound to before all others, as long
- * as that one can serve. When only its slots are in use, the request may wait for one of them at
- * the account's own gate, where arrival counts as everywhere. Whoever leaves that gate, served or
- * not, wakes the pools (select_wake): a waiter in a pool that came later could not overtake it.
- *
  * Runs in: worker; admin (a dry run for `explain`). Writes only its own gate column and health's
  * hints. If the process dies after taking: the sweep clears the column.
  */
@@ -28,17 +23,19 @@
 #include "store/catalog.h"
 
 /* X(name, text): what became of one account, or of the whole choice. */
-#define SELECT_ROWS(X)                                \
-    X(OK, "chosen")                                   \
-    X(DISABLED, "disabled")                           \
-    X(BROKEN, "its credential or URL cannot be used") \
-    X(DIALECT, "does not speak the dialect")          \
-    X(MODEL, "does not serve the model")              \
-    X(TRIED, "failed for this request already")       \
-    X(BENCHED, "cooling down")                        \
-    X(MODEL_COOLING, "cooling down for this model")   \
-    X(RATE, "its minute is used up")                  \
-    X(FULL, "all its slots are in use")               \
+#define SELECT_ROWS(X)                                                          \
+    X(OK, "chosen")                                                             \
+    X(DISABLED, "disabled")                                                     \
+    X(BROKEN, "its credential or URL cannot be used")                           \
+    X(DIALECT, "does not speak the dialect")                                    \
+    X(MODEL, "does not serve the model")                                        \
+    X(TRIED, "failed for this request already")                                 \
+    X(BENCHED, "cooling down")                                                  \
+    X(STOPPED, "its credential was refused again and again, until it is reset") \
+    X(MODEL_COOLING, "cooling down for this model")                             \
+    X(MODEL_MISSING, "its provider does not have the model")                    \
+    X(RATE, "its minute is used up")                                            \
+    X(FULL, "all its slots are in use")                                         \
     X(NONE, "the group has no account")
 
 enum select_result {
@@ -57,10 +54,11 @@ struct select_want {
     const uint64_t *tried; /* account ids that failed for this request */
     uint32_t tried_count;
     uint64_t now_ms;
-    uint64_t arrived_ns; /* of the request, for the gates' order; 0 = overtake nobody */
-    uint64_t bound;      /* id of the account that the session is bound to; 0 = none */
-    uint64_t tokens;     /* that the request may use, an estimate: accounts limit them too */
-    uint32_t slow_ms;    /* a session leaves an account whose first byte takes longer; 0 = never */
+    uint64_t arrived_ns;  /* of the request, for the gates' order; 0 = overtake nobody */
+    uint64_t bound;       /* id of the account that the session is bound to; 0 = none */
+    uint64_t tokens;      /* that the request may use, an estimate: accounts limit them too */
+    uint32_t slow_ms;     /* a session leaves an account whose first byte takes longer; 0 = never */
+    uint32_t failing_ppm; /* ... and one of whose answers more fail; 0 = never */
 };
 
 struct select_choice {
@@ -72,25 +70,20 @@ struct select_choice {
     uint64_t counted_ms;    /* when */
 };
 
+/* This one account, by its place in the view, if its gate, its minute and its bench let it. OK:
+ * held, as by select_take. */
+enum select_result
+select_take_account(const struct select_want *want, uint32_t index, struct select_choice *out);
+
 /*
  * OK: *out is held until select_give(). Otherwise the most telling reason over all accounts: FULL
- * (wait: something will free up), RATE, BENCHED, MODEL_COOLING, TRIED, BROKEN, DISABLED, MODEL,
- * DIALECT, NONE, in this order of preference.
+ * (wait: something will free up), RATE, BENCHED, MODEL_COOLING, MODEL_MISSING, TRIED, BROKEN,
+ * STOPPED, DISABLED, MODEL, DIALECT, NONE, in this order of preference.
  */
 enum select_result select_take(const struct select_want *want, struct select_choice *out);
 
 /*
- * The bound account and no other. OK: held, as above. FULL: it could serve but for its slots; *out
- * names it, nothing is held, and the request may wait at out->gate. Otherwise it is no use now:
- * gone, another group's, slow, or what select_judge says; *out is not set. With is_queued, others
- * who came before wait for accounts of the group: a free slot is theirs, so nothing is taken
- * (NONE).
- */
-enum select_result
-select_bound(const struct select_want *want, bool is_queued, struct select_choice *out);
-
-/*
- * The turn at the bound account's gate came: out->gate is held. OK: it is as if select_bound had
+ * The turn at the bound account's gate came: out->gate is held. OK: it is as if bound_take had
  * taken it. Otherwise the account does not serve any more, and the slot was given back.
  */
 enum select_result select_enter(const struct select_want *want, struct select_choice *out);
@@ -113,9 +106,6 @@ void select_give(struct segment *segment, uint32_t slot, const struct catalog_vi
 enum select_result
 select_judge(const struct select_want *want, const struct catalog_account *account);
 
-/* A session leaves it, for the time that its first bytes take. */
-bool select_is_slow(const struct select_want *want, const struct catalog_account *account);
-
 /*
  * Milliseconds until the first of the group's accounts that could serve comes out of its bench or
  * its minute; the accounts that this request tried count too. 0: one can be had now, or none ever.
@@ -126,11 +116,15 @@ uint64_t select_wait_ms(const struct select_want *want);
  * when it has waited? */
 bool select_has_other(const struct select_want *want);
 
-/* Less is better, field by field. */
+/* Do all accounts that cool down do so because a limit of their provider was reached? */
+bool select_is_limited(const struct select_want *want);
+
+/* Field by field: less is better, of `idle` more. */
 struct select_rank {
     uint32_t priority;
-    uint32_t load;         /* percent of the limit, held and waiting */
-    uint64_t last_used_ms; /* minus a head start for weight */
+    uint32_t load; /* percent of the limit, held and waiting */
+    uint64_t idle; /* since its last use, times its weight: who is used w times as often is w times
+                    * as soon due again */
 };
 void select_weigh(const struct select_want *want, const struct catalog_account *account,
                   struct select_rank *out);

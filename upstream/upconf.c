@@ -110,6 +110,16 @@ const struct setting upconf_rows[] = {
       .is_reloadable = true,
       .help = "A session leaves the account it is bound to when the first bytes of that account's "
               "answers take longer than this on average; 0 = never." },
+    { .key = "failing_percent",
+      .type = SETTING_U32,
+      ROW(failing_percent),
+      .min = 0,
+      .max = 100,
+      .standard = "50",
+      .unit = "percent",
+      .is_reloadable = true,
+      .help = "A session leaves the account it is bound to when more than this part of that "
+              "account's last requests failed (a moving average over about eight); 0 = never." },
     { .key = "bench_max",
       .type = SETTING_MS,
       ROW(bench_ms_max),

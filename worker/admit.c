@@ -220,6 +220,7 @@ on_turn(struct gate_waiter *waiter)
     if (relay->waits_at != RELAY_GATES) {
         relay->holds[relay->waits_at].is_held = true;
     } else if (relay->waits_bound) {
+        list_remove(&relay->waits_link);
         relay->has_choice = true;
         select_wake(relay->worker->segment, relay->view, &relay->choice);
     }
@@ -299,6 +300,7 @@ admit_wait_bound(struct relay *relay)
     }
     relay->waits_at = RELAY_GATES;
     relay->waits_bound = true;
+    list_push_tail(&relay->worker->bound, &relay->waits_link);
     wait_at(relay, gate, relay->choice.account->account.concurrency, NULL);
     return true;
 }
@@ -309,7 +311,26 @@ admit_leave(struct relay *relay)
     bool waits = gate_waiter_waits(&relay->waiter);
     gate_leave(&relay->worker->gates, &relay->waiter);
     if (waits && relay->waits_bound) {
+        list_remove(&relay->waits_link);
         select_wake(relay->worker->segment, relay->view, &relay->choice);
+    }
+}
+
+void
+admit_review(struct worker *worker)
+{
+    struct list *link = worker->bound.next;
+    while (link != &worker->bound) {
+        struct relay *relay = LIST_OWNER(link, struct relay, waits_link);
+        link = link->next;
+        CHECK(relay->state == RELAY_WAIT && relay->waits_bound && !relay->has_choice);
+        if (!attempt_is_worth_waiting(relay)) {
+            admit_leave(relay);
+            relay->waits_bound = false;
+            relay->affinity.has_left = true;
+            loop_timer_clear(worker->loop, &relay->deadline);
+            loop_defer(worker->loop, &relay->resume);
+        }
     }
 }
 

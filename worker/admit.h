@@ -18,6 +18,7 @@
 
 struct relay;
 struct reply;
+struct worker;
 
 /* The body is whole. Goes on until the request waits, is under way, or has ended. */
 void admit_request(struct relay *relay);
@@ -28,6 +29,10 @@ void admit_wait_account(struct relay *relay, gate_try_fn on_try);
 /* The session's account is full: waits at its own gate. relay->choice names it. False: too many
  * wait there already, or [worker] queue_bound_time says not to. */
 bool admit_wait_bound(struct relay *relay);
+
+/* Now and then: sessions that wait for an account that has been benched meanwhile, or has become
+ * slow, or fails, go to another one. */
+void admit_review(struct worker *worker);
 
 /* Leaves the queue it waits in, if any. */
 void admit_leave(struct relay *relay);

@@ -4,26 +4,24 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "proto/error.h"
 #include "proto/splice.h"
 #include "shm/counter.h"
 #include "shm/health.h"
 #include "shm/heritage.h"
-#include "shm/spell.h"
 #include "store/match.h"
+#include "upstream/bound.h"
 #include "upstream/hint.h"
 #include "upstream/reach.h"
 #include "upstream/request.h"
 #include "worker/admit.h"
+#include "worker/culprit.h"
 #include "worker/relay.h"
 #include "worker/settle.h"
 #include "worker/workerconf.h"
 
 /* A limit that a success used up fills again all the time: then it is better to ask. */
 #define REST_MS_MAX 60000u
-/* So long an account is not asked for a model that its provider does not have. */
-#define MODEL_REST_MS 300000u
 #define REFUSED "The upstream refused the request and said no more that could be passed on"
 
 /* --- choosing --- */
@@ -43,7 +41,9 @@ want_of(struct relay *relay)
                                  .arrived_ns = relay->arrived_ns,
                                  .tokens = relay->minute.tokens,
                                  .bound = relay->affinity.has_left ? 0 : relay->affinity.bound,
-                                 .slow_ms = relay->worker->reach->conf->slow_first_byte_ms };
+                                 .slow_ms = relay->worker->reach->conf->slow_first_byte_ms,
+                                 .failing_ppm =
+                                     relay->worker->reach->conf->failing_percent * 10000 };
 }
 
 /* A place in the pool may be served: try what this request can use. */
@@ -52,7 +52,10 @@ on_try(struct gate_waiter *waiter)
 {
     struct relay *relay = LIST_OWNER(waiter, struct relay, waiter);
     struct select_want want = want_of(relay);
-    enum select_result result = select_take(&want, &relay->choice);
+    enum select_result result = bound_take(&want, false, &relay->choice);
+    if (result != SELECT_OK) {
+        result = select_take(&want, &relay->choice);
+    }
     if (result == SELECT_OK) {
         relay->has_choice = true;
         return GATE_TURN_TAKEN;
@@ -115,6 +118,13 @@ refuse_exhausted(struct relay *relay)
                                          .retry_after_s = relay->retry_after_s });
 }
 
+static bool
+is_limited(struct relay *relay)
+{
+    struct select_want want = want_of(relay);
+    return select_is_limited(&want);
+}
+
 static void
 refuse_selection(struct relay *relay, enum select_result result)
 {
@@ -124,7 +134,7 @@ refuse_selection(struct relay *relay, enum select_result result)
     struct reply reply = { .status = 503,
                            .code = "no_channel_available",
                            .retry_after_s = relay->retry_after_s > 0 ? relay->retry_after_s : 5 };
-    if (result == SELECT_MODEL || result == SELECT_DIALECT || result == SELECT_MODEL_COOLING) {
+    if (result == SELECT_MODEL || result == SELECT_DIALECT || result == SELECT_MODEL_MISSING) {
         reply = (struct reply){ .status = 404, .code = "model_not_found", .param = "model" };
         reply.message = arena_printf(arena,
                                      "No account of your group serves the model '%.*s' in "
@@ -134,6 +144,14 @@ refuse_selection(struct relay *relay, enum select_result result)
         reply.status = 429;
         reply.code = "rate_limit_exceeded";
         reply.message = STR("All accounts of your group have used up their minute");
+    } else if (result == SELECT_MODEL_COOLING || (result == SELECT_BENCHED && is_limited(relay))) {
+        reply.status = 429;
+        reply.code = "rate_limit_exceeded";
+        reply.message = arena_printf(
+            arena,
+            "All accounts that could serve the model '%.*s' have reached a limit of their "
+            "provider",
+            STR_ARG(relay->model));
     } else {
         reply.message =
             arena_printf(arena, "No account is available now (%s)", select_text(result));
@@ -152,12 +170,11 @@ attempt_pick(struct relay *relay)
     uint32_t pool = 0;
     bool has_elders = gate_peek(worker->segment, GATE_POOL, relay->group_id, &pool) == ERR_OK &&
                       gate_is_waited(worker->segment, pool, relay->arrived_ns);
-    enum select_result result = select_bound(&want, has_elders, &relay->choice);
+    enum select_result result = bound_take(&want, has_elders, &relay->choice);
     if (result == SELECT_FULL && admit_wait_bound(relay)) {
         return;
     }
     if (result != SELECT_OK) {
-        want.bound = 0;
         result = has_elders ? SELECT_FULL : select_take(&want, &relay->choice);
     }
     if (result == SELECT_OK) {
@@ -170,6 +187,14 @@ attempt_pick(struct relay *relay)
     } else {
         refuse_selection(relay, result);
     }
+}
+
+bool
+attempt_is_worth_waiting(struct relay *relay)
+{
+    struct select_want want = want_of(relay);
+    enum select_result result = bound_judge(&want);
+    return result == SELECT_OK || result == SELECT_FULL;
 }
 
 void
@@ -286,20 +311,6 @@ attempt_start(struct relay *relay)
 
 /* --- failing --- */
 
-static void
-log_attempt(const struct relay *relay, const struct retry_decision *decision, struct str why)
-{
-    struct log_line line;
-    log_begin(&line, LOG_WARN, "attempt");
-    log_text(&line, "req", relay->id);
-    log_text(&line, "account", relay->choice.account->account.name);
-    log_u64(&line, "attempt", relay->tried_count);
-    log_u64(&line, "status", relay->stream.status);
-    log_text(&line, "blame", retry_blame_text(decision->blame));
-    log_str(&line, "why", why);
-    log_end(&line);
-}
-
 /* Its slot is given back, and the lease names it no more. */
 static void
 give_account(struct relay *relay)
@@ -314,24 +325,13 @@ give_account(struct relay *relay)
 /* The account failed: judged, logged, given back, not tried again by this request. */
 static void
 note_failure(struct relay *relay, const struct retry_decision *decision, enum exchange_phase phase,
-             struct str why)
+             bool is_models, struct str why)
 {
     struct worker *worker = relay->worker;
-    const struct account *account = &relay->choice.account->account;
     counter_add(worker->segment, worker->slot, COUNTER_UPSTREAM_FAILURES, 1);
-    log_attempt(relay, decision, why);
-    if (decision->blame == RETRY_NO_BLAME) {
-        if (relay->choice.is_probe) {
-            health_abandon(worker->segment, account->index, loop_now_ms(worker->loop));
-        }
-    } else {
-        health_failure(worker->segment, worker->slot, account->index,
-                       retry_reason(decision->blame, relay->stream.status, phase),
-                       (uint64_t)relay->retry_after_s * 1000, relay->stream.status, why,
-                       loop_now_ms(worker->loop));
-    }
+    culprit_note(relay, decision, phase, is_models, why);
     CHECK(relay->tried_count < ATTEMPTS_MAX);
-    relay->tried[relay->tried_count++] = account->id;
+    relay->tried[relay->tried_count++] = relay->choice.account->account.id;
     relay->failure = *decision;
     relay->charge.was_silent = decision->blame == RETRY_BLAME_SLOW && phase == EXCHANGE_HEAD;
     give_account(relay);
@@ -411,28 +411,57 @@ on_turn(struct exchange *exchange)
 }
 
 /*
- * The provider does not have the model: the account rests for it, and another one is asked, if
- * there is another one. An only account is asked each time: it may have the model one day.
+ * The provider does not have the model: is there another account? An only one is asked each time:
+ * it may have the model one day.
  */
 static bool
-is_other_asked(struct relay *relay, const struct error_found *found)
+has_other(struct relay *relay)
 {
-    if (found->kind != ERROR_MODEL || relay->request == NULL || relay->model.len == 0 ||
+    if (relay->request == NULL || relay->model.len == 0 ||
         relay->tried_count + 1 > relay->worker->reach->conf->max_switches) {
         return false;
     }
-    const struct account *account = &relay->choice.account->account;
     struct select_want want = want_of(relay);
     uint64_t tried[ATTEMPTS_MAX + 1];
     memcpy(tried, relay->tried, relay->tried_count * sizeof tried[0]);
-    tried[relay->tried_count] = account->id;
+    tried[relay->tried_count] = relay->choice.account->account.id;
     want.tried = tried;
     want.tried_count = relay->tried_count + 1;
-    if (!select_has_other(&want)) {
-        return false;
+    return select_has_other(&want);
+}
+
+/* What a provider's whole error means; *out_is_models: for the account's one model only. */
+static struct retry_decision
+decide(struct relay *relay, const struct error_found *found, bool *out_is_models)
+{
+    struct retry_decision decision = retry_of_error(relay->stream.status, found);
+    *out_is_models = false;
+    if (found->kind != ERROR_MODEL) {
+        *out_is_models =
+            decision.verdict == RETRY_SWITCH && culprit_is_model(relay, &decision, found);
+        return decision;
     }
-    spell_cast(want.segment, account->index, relay->model, MODEL_REST_MS, want.now_ms);
-    return true;
+    if (has_other(relay)) {
+        culprit_missing(relay);
+        return (struct retry_decision){ .verdict = RETRY_SWITCH,
+                                        .status = 404,
+                                        .code = "model_not_found",
+                                        .message = "The upstream does not have this model" };
+    }
+    decision.blame = RETRY_NO_BLAME;
+    return decision;
+}
+
+/* When the body says that the provider can be asked again, in seconds; 0 = it does not. */
+static uint32_t
+body_retry_after(const struct relay *relay, const struct error_found *found)
+{
+    uint64_t max_ms = relay->worker->reach->conf->bench_ms_max;
+    uint64_t ms = found->retry_after_ms;
+    if (ms == 0) {
+        ms = hint_body_ms(buf_str(&relay->stream.tail), clock_wall_ms(), max_ms);
+    }
+    return seconds_of(ms > max_ms ? max_ms : ms);
 }
 
 /* A provider's whole error answer. */
@@ -440,24 +469,17 @@ static void
 judge_error(struct relay *relay)
 {
     struct stream *stream = &relay->stream;
-    struct retry_decision decision = retry_of_status(stream->status);
     struct error_found found;
     error_read(relay->row->dialect, stream->status, buf_str(&stream->tail), &found);
     char cleaned[EXCERPT_BYTES + 1];
     size_t length = error_clean(str_of(found.message), cleaned, sizeof cleaned);
-    if (decision.verdict == RETRY_PASS && is_other_asked(relay, &found)) {
-        decision = (struct retry_decision){ .verdict = RETRY_SWITCH,
-                                            .status = 404,
-                                            .code = "model_not_found",
-                                            .message = "The upstream does not have this model" };
-    }
+    bool is_models = false;
+    struct retry_decision decision = decide(relay, &found, &is_models);
     if (decision.verdict == RETRY_SWITCH) {
         if (relay->retry_after_s == 0) {
-            uint32_t max_ms = relay->worker->reach->conf->bench_ms_max;
-            relay->retry_after_s =
-                seconds_of(found.retry_after_ms > max_ms ? max_ms : found.retry_after_ms);
+            relay->retry_after_s = body_retry_after(relay, &found);
         }
-        note_failure(relay, &decision, EXCHANGE_DONE, str_make(cleaned, length));
+        note_failure(relay, &decision, EXCHANGE_DONE, is_models, str_make(cleaned, length));
         go_on(relay);
         return;
     }
@@ -514,7 +536,7 @@ on_fail(struct exchange *exchange, const struct exchange_failure *failure)
         stream_end(relay);
         return;
     }
-    note_failure(relay, &decision, failure->phase, str_of(failure->why));
+    note_failure(relay, &decision, failure->phase, false, str_of(failure->why));
     go_on(relay);
 }
 

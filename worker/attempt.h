@@ -6,6 +6,8 @@
 #ifndef WORKER_ATTEMPT_H
 #define WORKER_ATTEMPT_H
 
+#include <stdbool.h>
+
 #include "upstream/exchange.h"
 
 struct relay;
@@ -14,6 +16,8 @@ struct relay;
 void attempt_pick(struct relay *relay);
 /* The turn at the bound account's gate came: its slot is held. Starts, or picks another. */
 void attempt_enter(struct relay *relay);
+/* Is the account that the session is bound to, and waits for, still good? */
+bool attempt_is_worth_waiting(struct relay *relay);
 /* An account is held (after a wait): starts. */
 void attempt_start(struct relay *relay);
 

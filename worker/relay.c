@@ -276,6 +276,7 @@ make_relay(struct worker *worker, struct server_request *request)
         relay->holds[i].gate = GATE_INDEX_NONE;
     }
     gate_waiter_init(&relay->waiter);
+    list_init(&relay->waits_link);
     relay->deadline.on_due = on_deadline;
     relay->ping.on_due = on_ping;
     loop_task_init(&relay->resume, admit_resume);

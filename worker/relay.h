@@ -104,6 +104,7 @@ struct relay {
     struct gate_waiter waiter;
     enum relay_gate waits_at; /* RELAY_GATES = for an account */
     bool waits_bound;         /* ... for the session's own, at that account's gate */
+    struct list waits_link;   /* in worker->bound, while it does */
     uint64_t arrived_ns;
     struct loop_timer deadline; /* of a wait, a half-closed client, a drain */
     struct loop_timer ping;

@@ -18,6 +18,7 @@
 #include "shm/wake.h"
 #include "store/storeconf.h"
 #include "upstream/reach.h"
+#include "worker/admit.h"
 #include "worker/relay.h"
 #include "worker/workerconf.h"
 
@@ -144,6 +145,7 @@ on_beat(struct loop_timer *timer)
     slot_beat(worker->segment, worker->slot, now_ms);
     if (worker->gates.waiting > 0) {
         gate_on_wake(&worker->gates);
+        admit_review(worker);
     }
     counter_set(worker->segment, worker->slot, COUNTER_LOG_DROPS, log_dropped());
     log_flush();
@@ -181,6 +183,7 @@ static enum err
 open_shared(struct worker *worker)
 {
     struct segment *segment = worker->segment;
+    list_init(&worker->bound);
     enum err err = gate_init(&worker->gates, segment, worker->slot);
     if (err == ERR_OK) {
         err = lease_init(&worker->leases, segment, worker->slot);

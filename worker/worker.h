@@ -38,6 +38,7 @@ struct worker {
     struct reach *reach;
     struct catalog *catalog;
     struct gate_local gates;
+    struct list bound; /* relays that wait for the account of their session */
     struct lease_local leases;
     struct ring_local ring;
     struct pool relays;      /* of struct relay */

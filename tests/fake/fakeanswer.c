@@ -191,7 +191,9 @@ answer_status(struct fakeconn *c)
         return alive;
     }
     char message[96];
-    snprintf(message, sizeof(message), "fake error %u of model %.40s", (unsigned)status, r->model);
+    bool names_model = status == 404 || r->plan.named != 0;
+    snprintf(message, sizeof(message), "fake error %u%s%.40s", (unsigned)status,
+             names_model ? " of model " : "", names_model ? r->model : "");
     const char *code = r->plan.quota != 0 ? "insufficient_quota"
                        : status == 429    ? "rate_limit_exceeded"
                        : status == 401    ? "invalid_api_key"

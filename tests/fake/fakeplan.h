@@ -42,6 +42,7 @@
     X(retryafter, FAKEPLAN_UNSET, 1)   \
     X(html, 0, 502)                    \
     X(quota, 0, 1)                     \
+    X(named, 0, 1)                     \
     X(hang, FAKEPLAN_UNSET, 0)         \
     X(stream, 0, 1)                    \
     X(slowhead, 0, 1000)               \

@@ -182,7 +182,7 @@ a_model_rests_alone(void)
     PLAY_CHECK(play_json_is(run.out, "state", "ok"), "the account itself is well: %s", run.out);
     play_must_ctl("key", "create", "modelkey", "--user", "tester", NULL);
     run = play_ctl("--json", "explain", "--key", "modelkey", "--model", "fake-usage", NULL);
-    PLAY_CHECK(has(&run, "cooling down for this model") &&
+    PLAY_CHECK(has(&run, "its provider does not have the model") &&
                    play_json_is(run.out, "chosen", "openai"),
                "explain: %s", run.out);
     run = play_ctl("--json", "explain", "--key", "modelkey", "--model", "fake-n3", NULL);

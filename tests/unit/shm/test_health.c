@@ -274,7 +274,7 @@ Test(health, recalled_in_vain_never_rests_shorter)
     health_recalled(segment, 2, 1, &ill, 32000);
     struct health_view view = look(segment);
     cr_expect(view.state == HEALTH_COOLING && view.until_ms == 601000, "the longer one stands");
-    cr_expect(view.reason == HEALTH_REASON_AUTH && view.last_status == 401 && view.streak == 2);
+    cr_expect(view.reason == HEALTH_REASON_AUTH && view.last_status == 401 && view.streak == 1);
     cr_expect_str_eq(view.excerpt, "no");
     cr_expect(view.probe_misses == 1 && view.since_ms == 32000);
 
@@ -290,7 +290,7 @@ Test(health, recalled_in_vain_never_rests_shorter)
     nothing.status = 404;
     health_recalled(segment, 2, 1, &nothing, 700100);
     view = look(segment);
-    cr_expect(view.state == HEALTH_COOLING && view.until_ms == 1300500 && view.streak == 3);
+    cr_expect(view.state == HEALTH_COOLING && view.until_ms == 1300500 && view.streak == 2);
     cr_expect(view.last_status == 401 && view.probe_status == 404 && view.probe_misses == 3);
     /* Whoever ends the bench ends the count. */
     health_reset(segment, 1, 700200);
@@ -330,4 +330,73 @@ Test(health, of_a_request_from_before_ends_a_recall)
     struct health_finding ill = finding(HEALTH_FOUND_ILL, until_ms);
     health_recalled(segment, 2, 1, &ill, 32000);
     cr_expect(health_ok(segment, 1, 32000));
+}
+
+/* Lets each bench end and the next request fail for this reason. */
+static struct health_view
+fail_again(struct segment *segment, enum health_reason reason, uint64_t retry_ms)
+{
+    struct health_view view = look(segment);
+    bool is_probe;
+    cr_assert(health_enter(segment, 1, view.until_ms, &is_probe));
+    fail(segment, reason, retry_ms, view.until_ms);
+    return look(segment);
+}
+
+Test(health, a_credential_refused_again_and_again_is_not_asked_any_more)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    fail(segment, HEALTH_REASON_SERVER_ERROR, 0, 1000);
+    fail(segment, HEALTH_REASON_SERVER_ERROR, 0, 1000);
+    fail(segment, HEALTH_REASON_AUTH, 0, 1000);
+    cr_expect(look(segment).state == HEALTH_COOLING && look(segment).streak == 1, "its first");
+    fail(segment, HEALTH_REASON_AUTH, 0, 1000);
+    cr_expect(look(segment).streak == 1, "from before the bench");
+    cr_expect(fail_again(segment, HEALTH_REASON_AUTH, 0).state == HEALTH_COOLING);
+    cr_expect(!health_is_disabled(segment, 1));
+    struct health_view view = fail_again(segment, HEALTH_REASON_AUTH, 0);
+    cr_expect(view.state == HEALTH_DISABLED && view.reason == HEALTH_REASON_AUTH);
+    cr_expect(health_is_disabled(segment, 1) && !health_ok(segment, 1, UINT64_MAX >> 20));
+    /* Any success between them makes the next one the first. */
+    health_reset(segment, 1, 1);
+    fail(segment, HEALTH_REASON_AUTH, 0, 1000);
+    fail_again(segment, HEALTH_REASON_AUTH, 0);
+    uint64_t end_ms = look(segment).until_ms;
+    bool is_probe;
+    cr_assert(health_enter(segment, 1, end_ms, &is_probe));
+    health_success(segment, 1, end_ms, 10);
+    fail(segment, HEALTH_REASON_AUTH, 0, end_ms);
+    cr_expect(look(segment).state == HEALTH_COOLING && look(segment).streak == 1);
+    /* What is no refusal of the credential heals by itself, however often it comes. */
+    health_reset(segment, 1, 1);
+    fail(segment, HEALTH_REASON_BILLING, 0, 1000);
+    for (int i = 0; i < 20; i++) {
+        cr_expect(fail_again(segment, HEALTH_REASON_BILLING, 0).state == HEALTH_COOLING);
+    }
+}
+
+Test(health, what_a_provider_says_is_the_least_from_the_second_time_on)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    fail(segment, HEALTH_REASON_RATE_LIMITED, 1000, 1000);
+    cr_expect(look(segment).until_ms == 2000, "the first time it is obeyed");
+    struct health_view view = fail_again(segment, HEALTH_REASON_RATE_LIMITED, 1000);
+    cr_expect(view.until_ms == 12000, "again in a second? %lu", (unsigned long)view.until_ms);
+    view = fail_again(segment, HEALTH_REASON_RATE_LIMITED, 90000);
+    cr_expect(view.until_ms == 12000 + 90000);
+}
+
+Test(health, tells_uses_within_a_millisecond_apart)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    bool is_probe;
+    cr_expect(health_idle(segment, 0, 1000) == health_idle(segment, 1, 5000), "never used");
+    cr_assert(health_enter(segment, 1, 1000, &is_probe) &&
+              health_enter(segment, 0, 1000, &is_probe));
+    cr_expect(health_idle(segment, 1, 1000) > health_idle(segment, 0, 1000));
+    cr_expect(health_idle(segment, 2, 1000) > health_idle(segment, 1, 1000));
+    cr_expect(look(segment).last_used_ms == 1000);
 }

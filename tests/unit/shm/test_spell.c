@@ -62,3 +62,49 @@ Test(spell, a_full_table_forgets_what_ends_first)
         cr_expect(spell_left_ms(segment, i % 16, str_of(model), 0) >= 100000);
     }
 }
+
+Test(spell, rests_longer_each_time_a_model_fails)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    uint64_t now_ms = 1000;
+    for (uint64_t want_ms = 5000; want_ms < 300000; want_ms *= 2) {
+        spell_fail(segment, 1, STR("gpt"), 0, now_ms);
+        cr_expect_eq(spell_left_ms(segment, 1, STR("gpt"), now_ms), want_ms);
+        cr_expect(!spell_is_missing(segment, 1, STR("gpt"), now_ms));
+        spell_fail(segment, 1, STR("gpt"), 0, now_ms + 100);
+        cr_expect_eq(spell_left_ms(segment, 1, STR("gpt"), now_ms), want_ms, "sent before");
+        now_ms += want_ms + SPELL_MEMORY_MS - 1000;
+    }
+    spell_fail(segment, 1, STR("gpt"), 0, now_ms);
+    cr_expect_eq(spell_left_ms(segment, 1, STR("gpt"), now_ms), SPELL_LONGEST_MS);
+    now_ms += SPELL_LONGEST_MS + SPELL_MEMORY_MS + 1000;
+    spell_fail(segment, 1, STR("gpt"), 0, now_ms);
+    cr_expect_eq(spell_left_ms(segment, 1, STR("gpt"), now_ms), SPELL_FIRST_MS, "long ago");
+    cr_expect_eq(spell_left_ms(segment, 1, STR("gpt-2"), now_ms), 0);
+}
+
+Test(spell, rests_as_long_as_the_provider_says)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    spell_fail(segment, 1, STR("m"), 1000, 0);
+    cr_expect_eq(spell_left_ms(segment, 1, STR("m"), 0), 1000, "obeyed the first time");
+    spell_fail(segment, 1, STR("m"), 30000, 500);
+    cr_expect_eq(spell_left_ms(segment, 1, STR("m"), 500), 30000, "and when it says longer");
+    spell_fail(segment, 1, STR("m"), 1000, 31000);
+    cr_expect_eq(spell_left_ms(segment, 1, STR("m"), 31000), 10000, "the least, the second time");
+}
+
+Test(spell, tells_a_missing_model_from_a_failing_one)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    cr_expect(!spell_is_missing(segment, 1, STR("m"), 0));
+    spell_cast(segment, 1, STR("m"), 5000, 0);
+    cr_expect(spell_is_missing(segment, 1, STR("m"), 0));
+    cr_expect(!spell_is_missing(segment, 1, STR("m"), 5000));
+    spell_fail(segment, 1, STR("m"), 0, 6000);
+    cr_expect(!spell_is_missing(segment, 1, STR("m"), 6000));
+    cr_expect_eq(spell_left_ms(segment, 1, STR("m"), 6000), SPELL_FIRST_MS);
+}

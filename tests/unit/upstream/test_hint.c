@@ -134,3 +134,25 @@ Test(hint, a_success_may_use_up_the_last)
     cr_expect_eq(used_up("x-ratelimit-remaining-requests: 0"), 0);
     cr_expect_eq(used_up("anthropic-ratelimit-unified-5h-utilization: 1\nage: 0"), 0);
 }
+
+static uint64_t
+in_body(const char *body)
+{
+    return hint_body_ms(str_of(body), WALL_MS, HOUR_MS);
+}
+
+Test(hint, reads_a_body_that_says_when)
+{
+    cr_expect_eq(in_body("{\"error\":{\"type\":\"usage_limit_reached\",\"resets_in_seconds\":90}}"),
+                 90000);
+    cr_expect_eq(in_body("{\"error\":{\"resets_at\": 1763704860}}"), 60000);
+    cr_expect_eq(in_body("{\"message\":\"Rate limit reached. Please try again in 1m2s. Visit\"}"),
+                 62000);
+    cr_expect_eq(in_body("{\"message\":\"Please try again in 6.5s.\"}"), 6500);
+    cr_expect_eq(in_body("{\"message\":\"Please try again in 240ms\"}"), 240);
+    cr_expect_eq(in_body("{\"message\":\"Please try again in a moment\"}"), 0);
+    cr_expect_eq(in_body("{\"resets_in_seconds\":9999999}"), HOUR_MS);
+    cr_expect_eq(in_body("{\"resets_at\":17}"), 17000, "a small number is a time to wait");
+    cr_expect_eq(in_body("{\"resets_in_seconds\":"), 0);
+    cr_expect_eq(in_body(""), 0);
+}

@@ -111,3 +111,50 @@ Test(retry, gives_a_reason_for_every_blame)
                       HEALTH_REASON_NONE);
     }
 }
+
+Test(retry, the_words_of_an_error_know_better_than_its_status)
+{
+    static const struct {
+        uint16_t status;
+        enum error_kind kind;
+        const char *type;
+        const char *message;
+        enum retry_verdict verdict;
+        enum retry_blame blame;
+        uint16_t for_client;
+    } rows[] = {
+        { 400, ERROR_BAD_REQUEST, "", "no such field", RETRY_PASS, RETRY_NO_BLAME, 400 },
+        { 400, ERROR_BILLING, "", "Your credit balance is too low to access the API", RETRY_SWITCH,
+          RETRY_BLAME_MONEY, 502 },
+        { 400, ERROR_BILLING, "", "Bad value 'Your credit balance is too low'", RETRY_PASS,
+          RETRY_NO_BLAME, 400 },
+        { 400, ERROR_AUTH, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.",
+          RETRY_SWITCH, RETRY_BLAME_AUTH, 502 },
+        { 400, ERROR_BAD_REQUEST, "", "This organization has been disabled.", RETRY_SWITCH,
+          RETRY_BLAME_AUTH, 502 },
+        { 400, ERROR_PERMISSION, "", "User location is not supported for the API use.",
+          RETRY_SWITCH, RETRY_BLAME_AUTH, 502 },
+        { 429, ERROR_RATE_LIMIT, "", "slow down", RETRY_SWITCH, RETRY_BLAME_RATE, 429 },
+        { 429, ERROR_BILLING, "insufficient_quota", "no money", RETRY_SWITCH, RETRY_BLAME_MONEY,
+          429 },
+        { 403, ERROR_BILLING, "billing_error", "no money", RETRY_SWITCH, RETRY_BLAME_MONEY, 502 },
+        { 403, ERROR_PERMISSION, "permission_error", "no", RETRY_SWITCH, RETRY_BLAME_AUTH, 502 },
+        { 403, ERROR_PERMISSION, "", "Just a moment...", RETRY_SWITCH, RETRY_BLAME_SERVER, 502 },
+        { 403, ERROR_RATE_LIMIT, "rate_limit_error", "no", RETRY_SWITCH, RETRY_BLAME_RATE, 429 },
+        { 500, ERROR_OVERLOADED, "overloaded_error", "busy", RETRY_SWITCH, RETRY_BLAME_OVERLOAD,
+          503 },
+        { 529, ERROR_OVERLOADED, "overloaded_error", "busy", RETRY_SWITCH, RETRY_BLAME_OVERLOAD,
+          503 },
+        { 500, ERROR_CONTEXT, "", "maximum context length", RETRY_PASS, RETRY_NO_BLAME, 500 },
+        { 500, ERROR_SERVER, "", "oops", RETRY_SWITCH, RETRY_BLAME_SERVER, 502 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct error_found found = { .kind = rows[i].kind };
+        str_copy(found.type, sizeof found.type, str_of(rows[i].type));
+        str_copy(found.message, sizeof found.message, str_of(rows[i].message));
+        struct retry_decision got = retry_of_error(rows[i].status, &found);
+        cr_expect_eq(got.verdict, rows[i].verdict, "%zu", i);
+        cr_expect_eq(got.blame, rows[i].blame, "%zu: %s", i, retry_blame_text(got.blame));
+        cr_expect_eq(got.status, rows[i].for_client, "%zu: %u", i, got.status);
+    }
+}

@@ -1,105 +1,7 @@
 /* Which account is chosen, and why not the others. */
-#include "shm/gate.h"
-#include "shm/health.h"
+#include "shm/spell.h"
 #include "shm/wake.h"
-#include "tests/unit/shm/testseg.h"
-#include "upstream/select.h"
-#include "upstream/target.h"
-
-#define HOW_MANY 4u
-
-struct stage {
-    struct testseg test;
-    struct segment *segment;
-    struct catalog_account accounts[HOW_MANY];
-    uint32_t order[HOW_MANY];
-    struct catalog_group groups[2];
-    struct catalog_view view;
-    struct select_want want;
-    uint64_t tried[HOW_MANY];
-};
-
-/* Accounts 1 to HOW_MANY (ids 101...), all alike, in groups 0 and 1. */
-static void
-begin(struct stage *s)
-{
-    static const struct hash_key hash = { 3, 4 };
-    *s = (struct stage){ .segment = NULL };
-    testseg_make(&s->test, 4, 16, 64, 16);
-    s->segment = &s->test.segment;
-    for (uint32_t i = 0; i < HOW_MANY; i++) {
-        struct catalog_account *account = &s->accounts[i];
-        model_defaults(MODEL_ACCOUNT, &account->account);
-        account->account.id = 101 + i;
-        account->account.index = i;
-        snprintf(account->account.base_url, sizeof account->account.base_url, "https://x.test");
-        account->extra = target_make(&hash, &account->account, STR(""));
-        cr_assert_not_null(account->extra);
-        account->group_count = 2;
-        account->groups[1] = 1;
-        s->order[i] = i;
-        health_assign(s->segment, i, 101 + i);
-    }
-    for (uint32_t g = 0; g < 2; g++) {
-        s->groups[g] = (struct catalog_group){ .accounts = s->order, .account_count = HOW_MANY };
-        s->groups[g].group.id = 11 + g;
-    }
-    s->view = (struct catalog_view){
-        .accounts = s->accounts, .account_count = HOW_MANY, .groups = s->groups, .group_count = 2
-    };
-    s->want = (struct select_want){ .segment = s->segment,
-                                    .slot = testseg_active(&s->test, SLOT_WORKER),
-                                    .view = &s->view,
-                                    .dialect = DIALECT_CHAT,
-                                    .model = STR("gpt-4o"),
-                                    .tried = s->tried,
-                                    .now_ms = 1000000,
-                                    .arrived_ns = clock_now_ns() };
-}
-
-static void
-finish(struct stage *s)
-{
-    for (uint32_t i = 0; i < HOW_MANY; i++) {
-        target_free(s->accounts[i].extra);
-    }
-}
-
-static struct account *
-record(struct stage *s, uint32_t i)
-{
-    return &s->accounts[i].account;
-}
-
-static void
-give(struct stage *s, const struct select_choice *choice)
-{
-    select_give(s->segment, s->want.slot, &s->view, choice);
-}
-
-/* The index chosen, or minus the reason. The choice is given back. */
-static int
-choose(struct stage *s)
-{
-    struct select_choice choice;
-    enum select_result result = select_take(&s->want, &choice);
-    if (result != SELECT_OK) {
-        return -(int)result;
-    }
-    cr_assert_eq(choice.account, &s->accounts[choice.account_index]);
-    cr_assert_eq(gate_held(s->segment, choice.gate), 1);
-    give(s, &choice);
-    cr_assert_eq(gate_held(s->segment, choice.gate), 0);
-    s->want.now_ms += 10; /* the next choice is later */
-    return (int)choice.account_index;
-}
-
-static void
-bench(struct stage *s, uint32_t i)
-{
-    health_failure(s->segment, s->want.slot, i, HEALTH_REASON_RATE_LIMITED, 0, 429, STR("no"),
-                   s->want.now_ms);
-}
+#include "tests/unit/upstream/stage.h"
 
 Test(select, goes_round_among_equals)
 {
@@ -153,20 +55,68 @@ Test(select, prefers_the_least_loaded)
     finish(&s);
 }
 
-Test(select, gives_heavier_accounts_more)
+/* Shares as the weights say, however fast requests come. */
+Test(select, shares_by_weight_among_equals)
+{
+    static const uint64_t steps_ms[] = { 0, 1, 490 };
+    for (size_t k = 0; k < 3; k++) {
+        struct stage s;
+        begin(&s);
+        record(&s, 1)->weight = 3;
+        uint32_t counts[HOW_MANY] = { 0 };
+        for (int i = 0; i < 600; i++) {
+            struct select_choice choice;
+            cr_assert_eq(select_take(&s.want, &choice), SELECT_OK);
+            counts[choice.account_index]++;
+            give(&s, &choice);
+            s.want.now_ms += steps_ms[k];
+        }
+        cr_expect(counts[1] >= 280 && counts[1] <= 320, "%zu: %u of 600", k, counts[1]);
+        for (uint32_t i = 0; i < HOW_MANY; i++) {
+            cr_expect(i == 1 || (counts[i] >= 90 && counts[i] <= 110), "%zu: %u", k, counts[i]);
+        }
+        finish(&s);
+    }
+}
+
+/* Priority before load, load before time and weight. */
+Test(select, ranks_priority_load_and_time)
+{
+    static const struct {
+        struct select_rank better;
+        struct select_rank worse;
+    } rows[] = {
+        { { 1, 100, 0 }, { 2, 0, 99 } },
+        { { 1, 9, 0 }, { 1, 10, 99 } },
+        { { 1, 10, 5 }, { 1, 10, 4 } },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        cr_expect(select_is_better(&rows[i].better, &rows[i].worse));
+        cr_expect(!select_is_better(&rows[i].worse, &rows[i].better));
+    }
+    cr_expect(!select_is_better(&rows[0].better, &rows[0].better));
+}
+
+Test(select, counts_who_waits_as_load)
 {
     struct stage s;
     begin(&s);
-    record(&s, 1)->weight = 3;
-    uint32_t counts[HOW_MANY] = { 0 };
-    for (int i = 0; i < 400; i++) {
-        int at = choose(&s);
-        cr_assert_geq(at, 0);
-        counts[at]++;
-        s.want.now_ms += 490;
-    }
-    cr_expect_gt(counts[1], counts[0] * 3 / 2, "%u against %u", counts[1], counts[0]);
-    cr_expect(counts[0] > 0 && counts[2] > 0 && counts[3] > 0, "nobody starves");
+    record(&s, 0)->concurrency = 3;
+    struct select_choice held;
+    struct select_rank rank;
+    cr_assert_eq(select_take_account(&s.want, 0, &held), SELECT_OK);
+    select_weigh(&s.want, &s.accounts[0], &rank);
+    cr_expect_eq(rank.load, 33, "1 of 3 in percent");
+    struct gate_local gates;
+    struct gate_waiter waiter = { .limit = 1, .arrived_ns = clock_now_ns() };
+    gate_waiter_init(&waiter);
+    cr_assert(gate_init(&gates, s.segment, s.want.slot) == ERR_OK);
+    cr_assert(!gate_wait(&gates, held.gate, &waiter));
+    select_weigh(&s.want, &s.accounts[0], &rank);
+    cr_expect_eq(rank.load, 66);
+    gate_leave(&gates, &waiter);
+    gate_fini(&gates);
+    give(&s, &held);
     finish(&s);
 }
 
@@ -374,146 +324,63 @@ Test(select, give_wakes_who_waits_for_one_of_the_accounts_groups)
     finish(&s);
 }
 
-Test(select, keeps_a_session_at_its_account)
+Test(select, tells_cooling_missing_and_stopped_apart)
 {
     struct stage s;
     begin(&s);
-    for (uint32_t round = 0; round < 3; round++) {
-        s.want.bound = 103;
-        cr_expect_eq(choose(&s), 2, "although others were used longer ago");
-    }
-    s.want.bound = 0;
-    cr_expect_eq(choose(&s), 0);
-    record(&s, 2)->priority = 90;
-    s.want.bound = 103;
-    cr_expect_eq(choose(&s), 2, "whatever its priority");
-    finish(&s);
-}
-
-Test(select, leaves_a_bound_account_that_cannot_serve)
-{
-    struct stage s;
-    begin(&s);
-    struct select_choice choice;
-    s.want.bound = 102;
-    bench(&s, 1);
-    cr_expect_eq(select_bound(&s.want, false, &choice), SELECT_BENCHED);
-    cr_expect_eq(choose(&s), 0);
-    s.want.bound = 103;
     record(&s, 2)->is_disabled = true;
-    cr_expect_eq(select_bound(&s.want, false, &choice), SELECT_DISABLED);
-    cr_expect_eq(choose(&s), 3);
-    s.want.bound = 104;
-    s.tried[s.want.tried_count++] = 104;
-    cr_expect_eq(select_bound(&s.want, false, &choice), SELECT_TRIED);
-    s.want.tried_count = 0;
-    snprintf(record(&s, 3)->models, sizeof record(&s, 3)->models, "claude-*");
-    cr_expect_eq(select_bound(&s.want, false, &choice), SELECT_MODEL);
-    record(&s, 3)->models[0] = '\0';
-    s.want.bound = 999;
-    cr_expect_eq(select_bound(&s.want, false, &choice), SELECT_NONE, "it was removed");
-    s.want.bound = 104;
-    s.accounts[3].groups[0] = 1;
-    cr_expect_eq(select_bound(&s.want, false, &choice), SELECT_NONE, "it left the group");
+    record(&s, 3)->is_disabled = true;
+    spell_fail(s.segment, 0, s.want.model, 0, s.want.now_ms);
+    spell_cast(s.segment, 1, s.want.model, 60000, s.want.now_ms);
+    cr_expect_eq(select_judge(&s.want, &s.accounts[0]), SELECT_MODEL_COOLING);
+    cr_expect_eq(select_judge(&s.want, &s.accounts[1]), SELECT_MODEL_MISSING);
+    cr_expect_eq(choose(&s), -(int)SELECT_MODEL_COOLING);
+    cr_expect(select_wait_ms(&s.want) > 4000 && select_wait_ms(&s.want) <= 5000);
+    health_disable(s.segment, s.want.slot, 1, HEALTH_REASON_AUTH, 401, STR("no"), s.want.now_ms);
+    cr_expect_eq(select_judge(&s.want, &s.accounts[1]), SELECT_STOPPED);
+    cr_expect_eq(choose(&s), 0, "an only one is asked though its model cools");
+    health_disable(s.segment, s.want.slot, 0, HEALTH_REASON_AUTH, 401, STR("no"), s.want.now_ms);
+    cr_expect_eq(choose(&s), -(int)SELECT_STOPPED, "but not one that was stopped");
     finish(&s);
 }
 
-Test(select, leaves_a_bound_account_that_is_slow)
+Test(select, knows_whether_all_that_rest_were_limited)
 {
     struct stage s;
     begin(&s);
-    struct select_choice choice;
-    s.want.bound = 101;
-    health_success(s.segment, 0, s.want.now_ms, 5000);
-    cr_expect_eq(choose(&s), 0, "no bound was set");
-    s.want.slow_ms = 5000;
-    cr_expect_eq(choose(&s), 0);
-    s.want.slow_ms = 4999;
-    cr_expect_eq(select_bound(&s.want, false, &choice), SELECT_NONE);
-    cr_expect_neq(choose(&s), 0);
+    for (uint32_t i = 0; i < HOW_MANY; i++) {
+        bench(&s, i);
+    }
+    cr_expect(select_is_limited(&s.want));
+    health_reset(s.segment, 2, s.want.now_ms);
+    health_failure(s.segment, s.want.slot, 2, HEALTH_REASON_AUTH, 0, 401, STR("no"), s.want.now_ms);
+    cr_expect(!select_is_limited(&s.want));
     finish(&s);
 }
 
-static uint32_t turns;
-
-static void
-count_turn(struct gate_waiter *waiter)
-{
-    (void)waiter;
-    turns++;
-}
-
-static enum gate_turn
-never(struct gate_waiter *waiter)
-{
-    (void)waiter;
-    return GATE_TURN_FULL;
-}
-
-Test(select, a_bound_account_that_is_full_is_waited_for)
+/* Tokens that requests under way may use are not there for others. */
+Test(select, passes_over_an_account_whose_tokens_are_reserved)
 {
     struct stage s;
     begin(&s);
+    for (uint32_t i = 1; i < HOW_MANY; i++) {
+        record(&s, i)->is_disabled = true;
+    }
+    record(&s, 0)->tpm = 1000;
+    s.want.now_ms = 60000 * 100;
+    s.want.tokens = 700;
     struct select_choice held;
-    struct select_choice choice;
-    record(&s, 1)->concurrency = 1;
-    record(&s, 1)->rpm = 3;
-    s.want.bound = 102;
-    cr_assert_eq(select_bound(&s.want, true, &held), SELECT_NONE, "a free slot is for who waits");
-    cr_assert_eq(select_bound(&s.want, false, &held), SELECT_OK);
-    cr_assert_eq(select_bound(&s.want, false, &choice), SELECT_FULL);
-    cr_expect(choice.account == &s.accounts[1] && choice.account_index == 1);
-    cr_assert_eq(select_bound(&s.want, true, &choice), SELECT_FULL);
-    struct gate_local local;
-    cr_assert_eq(gate_init(&local, s.segment, s.want.slot), ERR_OK);
-    struct gate_waiter waiter = { .limit = 1, .on_turn = count_turn, .arrived_ns = 5 };
-    gate_waiter_init(&waiter);
-    cr_assert_not(gate_wait(&local, choice.gate, &waiter));
-    /* Somebody in a pool who came later. */
-    struct gate_waiter later = { .on_try = never, .on_turn = count_turn, .arrived_ns = 6 };
-    uint32_t pool = 0;
-    gate_waiter_init(&later);
-    cr_assert_eq(gate_find(s.segment, GATE_POOL, 11, &pool), ERR_OK);
-    cr_assert_not(gate_wait(&local, pool, &later));
+    cr_assert_eq(select_take(&s.want, &held), SELECT_OK);
+    cr_expect_eq(held.reserved, 700);
+    cr_expect_eq(select_judge(&s.want, &s.accounts[0]), SELECT_RATE);
+    s.want.tokens = 300;
+    cr_expect_eq(select_judge(&s.want, &s.accounts[0]), SELECT_OK);
+    select_settle(s.segment, s.want.slot, &held, 100, s.want.now_ms);
     give(&s, &held);
-    gate_on_wake(&local);
-    cr_expect_eq(turns, 1);
-    cr_expect_eq(gate_held(s.segment, choice.gate), 1);
-    cr_expect_eq(select_enter(&s.want, &choice), SELECT_OK);
-    give(&s, &choice);
-    /* Whose turn comes when the account has failed meanwhile gives the slot back. */
-    cr_assert_eq(gate_take(s.segment, s.want.slot, choice.gate, 1, 1), ERR_OK);
-    bench(&s, 1);
-    cr_expect_eq(select_enter(&s.want, &choice), SELECT_BENCHED);
-    cr_expect_eq(gate_held(s.segment, choice.gate), 0);
-    gate_leave(&local, &later);
-    gate_fini(&local);
-    finish(&s);
-}
-
-Test(select, who_leaves_an_accounts_gate_wakes_the_pools)
-{
-    struct stage s;
-    begin(&s);
-    struct select_choice held;
-    record(&s, 1)->concurrency = 1;
-    s.want.bound = 102;
-    cr_assert_eq(select_bound(&s.want, false, &held), SELECT_OK);
-    uint32_t other = testseg_active(&s.test, SLOT_WORKER);
-    struct gate_local local;
-    cr_assert_eq(gate_init(&local, s.segment, other), ERR_OK);
-    struct gate_waiter waiter = { .on_try = never, .on_turn = count_turn, .arrived_ns = 6 };
-    uint32_t pool = 0;
-    gate_waiter_init(&waiter);
-    cr_assert_eq(gate_find(s.segment, GATE_POOL, 12, &pool), ERR_OK);
-    cr_assert_not(gate_wait(&local, pool, &waiter));
-    wake_clear(s.segment, other);
-    select_wake(s.segment, &s.view, &held);
-    cr_expect_eq(atomic_load(&s.segment->wake_cells[other].is_pending), 0, "there is no room");
-    gate_give(s.segment, s.want.slot, held.gate, NULL, 0);
-    select_wake(s.segment, &s.view, &held);
-    cr_expect_eq(atomic_load(&s.segment->wake_cells[other].is_pending), 1);
-    gate_leave(&local, &waiter);
-    gate_fini(&local);
+    s.want.tokens = 900;
+    cr_assert_eq(select_take(&s.want, &held), SELECT_OK, "what was not used is free");
+    give(&s, &held); /* an attempt that failed */
+    s.want.tokens = 901;
+    cr_expect_eq(select_judge(&s.want, &s.accounts[0]), SELECT_RATE, "100 are used");
     finish(&s);
 }

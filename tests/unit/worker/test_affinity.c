@@ -4,6 +4,7 @@
 
 #include "shm/gate.h"
 #include "shm/health.h"
+#include "shm/spell.h"
 #include "shm/sticky.h"
 #include "tests/unit/worker/mill.h"
 
@@ -333,4 +334,80 @@ Test(affinity, leaves_an_account_that_failed_while_it_was_waited_for, .timeout =
     await_records(mill, 2);
     cr_expect_neq(talk(mill, "sk-a", "session-id: s\r\n", FIRST), first, "it is benched");
     mill_stop(mill);
+}
+
+static uint32_t
+index_of(struct mill *mill, uint64_t account_id)
+{
+    for (uint32_t i = 0; i < mill->test.segment.accounts; i++) {
+        struct health_view view;
+        health_read(&mill->test.segment, i, &view);
+        if (view.account_id == account_id) {
+            return i;
+        }
+    }
+    cr_assert(false, "no such account");
+    return 0;
+}
+
+static void
+fail_it(struct segment *segment, uint32_t index)
+{
+    health_failure(segment, 0, index, HEALTH_REASON_AUTH, 0, 401, STR("no"), clock_now_ms());
+}
+static void
+slow_it(struct segment *segment, uint32_t index)
+{
+    for (int i = 0; i < 40; i++) {
+        health_success(segment, index, clock_now_ms(), 9000);
+    }
+}
+/* In use, but more than half of what it does goes wrong. */
+static void
+spoil_it(struct segment *segment, uint32_t index)
+{
+    for (int i = 0; i < 20; i++) {
+        health_failure(segment, 0, index, HEALTH_REASON_TIMEOUT, 0, 0, STR("no"), clock_now_ms());
+    }
+    health_reset(segment, index, clock_now_ms());
+    atomic_store(&segment->health_rows[index].failure_ppm, 900000);
+}
+static void
+limit_it(struct segment *segment, uint32_t index)
+{
+    spell_fail(segment, index, STR("gpt-4o"), 0, clock_now_ms());
+}
+
+/* The account's slot stays in use all the while: who waits for it does not wait in vain. */
+Test(affinity, gives_up_waiting_for_an_account_that_turns_bad, .timeout = 60)
+{
+    static void (*const ways[])(struct segment * segment, uint32_t index) = { fail_it, slow_it,
+                                                                              spoil_it, limit_it };
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct mill *mill = make();
+        mill->confs.upstream.slow_first_byte_ms = 5000;
+        mill->confs.upstream.failing_percent = 50;
+        mill_run(mill);
+        uint64_t first = talk(mill, "sk-a", "session-id: s\r\n", FIRST);
+        int one = ask(mill);
+        mill_take(mill);
+        int kept = mill_put_aside(mill);
+        int two = ask(mill);
+        await_waiting(mill, gate_of(mill, first), 1);
+        ways[i](&mill->test.segment, index_of(mill, first));
+        mill_take(mill); /* another account's */
+        await_waiting(mill, gate_of(mill, first), 0);
+        mill_answer(mill, "200 OK", "application/json", ANSWER);
+        mill_read(mill, two, ANSWER);
+        const struct ledger_record *records = await_records(mill, 1);
+        cr_expect_neq(records[0].account_id, first, "%zu", i);
+        mill_hang_up(mill);
+        mill->provider = kept;
+        mill_answer(mill, "200 OK", "application/json", ANSWER);
+        mill_read(mill, one, ANSWER);
+        await_records(mill, 1);
+        close(one);
+        close(two);
+        mill_stop(mill);
+    }
 }

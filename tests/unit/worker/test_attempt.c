@@ -3,114 +3,8 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "shm/health.h"
 #include "shm/window.h"
-#include "tests/unit/worker/mill.h"
-
-#define CHAT "/v1/chat/completions"
-#define PLAIN "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}"
-#define FINE "{\"fine\":1}"
-/* An error that no dialect knows, so that only its status speaks. */
-#define ODD "<html>something is odd</html>"
-
-#define ONE 0u /* indexes in the health table: the order in which they are made */
-#define TWO 1u
-
-static void
-be_one(struct account *account)
-{
-    account->priority = 1;
-    snprintf(account->model_map, sizeof account->model_map, "m=one,n=one-n");
-}
-static void
-be_two(struct account *account)
-{
-    account->priority = 2;
-    snprintf(account->model_map, sizeof account->model_map, "m=two,n=two-n");
-}
-
-static struct mill *
-make_two(void)
-{
-    struct mill *mill = mill_make();
-    mill->confs.worker.sticky_ms = 0; /* who served last is no reason */
-    mill_account(mill, "one", be_one);
-    mill_account(mill, "two", be_two);
-    mill_key(mill, "k", NULL);
-    return mill;
-}
-
-static struct mill *
-make_one(void)
-{
-    struct mill *mill = mill_make();
-    mill_account(mill, "one", be_one);
-    mill_key(mill, "k", NULL);
-    return mill;
-}
-
-static bool
-has(const char *answer, const char *text)
-{
-    return strstr(answer, text) != NULL;
-}
-
-static int
-ask(struct mill *mill, const char *body)
-{
-    int client = mill_connect(mill);
-    mill_post(client, CHAT, "k", body);
-    return client;
-}
-
-/* The next request comes from this account, whole. */
-static void
-take_from(struct mill *mill, const char *name)
-{
-    char model[64];
-    snprintf(model, sizeof model, "\"model\":\"%s\"", name);
-    mill_take(mill);
-    cr_assert(has(mill->asked, model), "not from %s: %s", name, mill->asked);
-    cr_assert(has(mill->asked, "\"content\":\"hi\""), "%s", mill->asked);
-}
-
-static void
-fail_with(struct mill *mill, const char *status)
-{
-    mill_answer(mill, status, "text/html", ODD);
-}
-
-static void
-expect_fine(struct mill *mill, int client)
-{
-    mill_answer(mill, "200 OK", "application/json", FINE);
-    cr_expect(mill_is(mill_read(mill, client, FINE), 200, NULL), "%s", mill->answer);
-    close(client);
-}
-
-static void
-expect_refused(struct mill *mill, int client, int status, const char *code)
-{
-    cr_expect(mill_is(mill_read(mill, client, "}}"), status, code), "%s", mill->answer);
-    close(client);
-}
-
-static struct health_view
-health_of(struct mill *mill, uint32_t index)
-{
-    struct health_view view;
-    health_read(&mill->test.segment, index, &view);
-    cr_assert_neq(view.account_id, 0);
-    return view;
-}
-
-/* As if nothing had happened to them. */
-static void
-forgive(struct mill *mill)
-{
-    health_reset(&mill->test.segment, ONE, clock_now_ms());
-    health_reset(&mill->test.segment, TWO, clock_now_ms());
-}
+#include "tests/unit/worker/pair.h"
 
 /* --- which failures go to another account --- */
 
@@ -122,7 +16,7 @@ static const struct {
 } faults[] = {
     { "401 Unauthorized", 502, "upstream_error", HEALTH_REASON_AUTH },
     { "402 Payment Required", 502, "upstream_error", HEALTH_REASON_BILLING },
-    { "403 Forbidden", 502, "upstream_error", HEALTH_REASON_FORBIDDEN },
+    { "403 Forbidden", 502, "upstream_error", HEALTH_REASON_SERVER_ERROR }, /* a page says so */
     { "429 Too Many Requests", 429, "rate_limit_exceeded", HEALTH_REASON_RATE_LIMITED },
     { "302 Found", 502, "upstream_error", HEALTH_REASON_SERVER_ERROR },
     { "500 Internal Server Error", 502, "upstream_error", HEALTH_REASON_SERVER_ERROR },
@@ -474,14 +368,6 @@ Test(attempt, says_why_there_is_no_account, .timeout = 30)
     }
 }
 
-static unsigned long
-retry_after_of(const char *answer)
-{
-    const char *after = strstr(answer, "\r\nretry-after: ");
-    cr_assert_not_null(after, "%s", answer);
-    return strtoul(after + 15, NULL, 10);
-}
-
 Test(attempt, says_when_an_account_comes_back, .timeout = 90)
 {
     struct mill *mill = make_two();
@@ -492,10 +378,16 @@ Test(attempt, says_when_an_account_comes_back, .timeout = 90)
                    now_ms);
     health_failure(segment, mill->other, TWO, HEALTH_REASON_RATE_LIMITED, 20000, 429, STR(""),
                    now_ms);
-    expect_refused(mill, ask(mill, PLAIN), 503, "no_channel_available");
-    cr_expect(has(mill->answer, "cooling down"), "%s", mill->answer);
+    expect_refused(mill, ask(mill, PLAIN), 429, "rate_limit_exceeded");
+    cr_expect(has(mill->answer, "a limit of their provider"), "%s", mill->answer);
     unsigned long seconds = retry_after_of(mill->answer);
     cr_expect(seconds >= 10 && seconds <= 20, "the first of them: %lu", seconds);
+    forgive(mill);
+    health_failure(segment, mill->other, ONE, HEALTH_REASON_RATE_LIMITED, 50000, 429, STR(""),
+                   now_ms);
+    health_failure(segment, mill->other, TWO, HEALTH_REASON_AUTH, 0, 401, STR(""), now_ms);
+    expect_refused(mill, ask(mill, PLAIN), 503, "no_channel_available");
+    cr_expect(has(mill->answer, "cooling down"), "%s", mill->answer);
     mill_stop(mill);
 }
 
@@ -519,28 +411,6 @@ Test(attempt, an_accounts_minute_is_used_up, .timeout = 90)
 }
 
 /* --- what it learns --- */
-
-Test(attempt, an_account_without_the_model_rests_for_that_model_only, .timeout = 30)
-{
-    static const char missing[] = "{\"error\":{\"message\":\"The model `one` does not exist\","
-                                  "\"type\":\"invalid_request_error\",\"code\":"
-                                  "\"model_not_found\"}}";
-    struct mill *mill = make_two();
-    mill_run(mill);
-    int client = ask(mill, PLAIN);
-    take_from(mill, "one");
-    mill_answer(mill, "404 Not Found", "application/json", missing);
-    take_from(mill, "two");
-    expect_fine(mill, client);
-    client = ask(mill, PLAIN);
-    take_from(mill, "two"); /* the first one is not asked again for a while */
-    expect_fine(mill, client);
-    client = ask(mill, "{\"model\":\"n\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}");
-    take_from(mill, "one-n");
-    expect_fine(mill, client);
-    cr_expect_eq(health_of(mill, ONE).state, HEALTH_OK);
-    mill_stop(mill);
-}
 
 Test(attempt, one_request_tries_whether_a_benched_account_is_back)
 {

@@ -19,13 +19,20 @@ has_plan(const struct catalog_key *key)
     return key->plan.id != 0;
 }
 
+static bool
+is_money_limited(const struct budget_limits *limits)
+{
+    struct budget_limits money = *limits;
+    money.most[BUDGET_TOKENS] = BUDGET_UNLIMITED;
+    return budget_is_limited(&money);
+}
+
 bool
 purse_is_limited(const struct catalog_key *key)
 {
     struct budget_limits limits;
     payer_key_limits(&key->key, &limits);
-    limits.most[BUDGET_TOKENS] = BUDGET_UNLIMITED; /* a matter of counting, not of prices */
-    return budget_is_limited(&limits) || has_plan(key) || key->user.is_prepaid;
+    return is_money_limited(&limits) || has_plan(key) || key->user.is_prepaid;
 }
 
 /* "$0.25 of $5", or tokens. */
@@ -89,15 +96,6 @@ until_text(struct relay *relay, enum budget_meter meter, uint64_t wall_ms, struc
     return arena_printf(&relay->request->arena, "; it begins anew at %s", clock_text(end_ms, text));
 }
 
-/* What it may cost at most, by what it asks for. */
-static uint64_t
-estimate(const struct relay *relay, const struct catalog_key *key)
-{
-    (void)relay;
-    (void)key;
-    return 0;
-}
-
 static enum err
 refuse(struct relay *relay, struct reply *refusal, struct str message)
 {
@@ -131,6 +129,24 @@ refuse_used_up(struct relay *relay, const struct catalog_key *key, enum purse_bu
                                STR_ARG(until)));
 }
 
+/* What is not limited is not reserved, so that a sum of reservations stays below a limit. */
+static struct budget_amount
+cut_want(const struct relay *relay, const struct budget_limits *limits, struct budget_amount want)
+{
+    if (limits->most[BUDGET_TOKENS] == BUDGET_UNLIMITED) {
+        want.tokens = 0;
+    }
+    if (!is_money_limited(limits)) {
+        want.nano = 0;
+    }
+    if (relay->worker->heritage->store->budget == STORECONF_SOFT) {
+        /* Asks only whether anything is left. */
+        want.tokens = want.tokens > 0 ? 1 : 0;
+        want.nano = want.nano > 0 ? 1 : 0;
+    }
+    return want;
+}
+
 /* Reserves from one budget; nothing to do where nothing is limited. */
 static enum err
 take_one(struct relay *relay, const struct catalog_key *key, enum purse_budget budget,
@@ -142,10 +158,7 @@ take_one(struct relay *relay, const struct catalog_key *key, enum purse_budget b
     if (!budget_is_limited(limits)) {
         return ERR_OK;
     }
-    if (worker->heritage->store->budget == STORECONF_SOFT) {
-        /* Asks only whether anything is left. */
-        want = (struct budget_amount){ .tokens = 1, .nano = want.nano > 0 ? 1 : 0 };
-    }
+    want = cut_want(relay, limits, want);
     if (budget_take(worker->segment, worker->slot, hold->gate, limits, want, clock_wall_ms(),
                     &meter) != ERR_OK) {
         return refuse_used_up(relay, key, budget, limits, meter, want, refusal);
@@ -215,7 +228,10 @@ purse_take(struct relay *relay, const struct catalog_key *key, struct reply *ref
 {
     struct purse *purse = &relay->purse;
     struct budget_limits limits;
-    struct budget_amount want = { .tokens = relay->minute.tokens, .nano = estimate(relay, key) };
+    /* The minute's estimate is one more than input and output. */
+    uint64_t output = relay->minute.tokens - 1 - relay->stream.input_tokens;
+    struct budget_amount want = { .tokens = relay->minute.tokens,
+                                  .nano = (uint64_t)charge_estimate(relay, output) };
     CHECK(!purse->is_taken && !purse->holds[PURSE_KEY].is_held);
     refusal->retry_after_s = 0;
     purse->holds[PURSE_KEY].gate = relay->holds[RELAY_GATE_KEY].gate;

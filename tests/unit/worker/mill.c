@@ -125,6 +125,21 @@ mill_key(struct mill *mill, const char *name, void (*change)(struct key *key))
 }
 
 void
+mill_plan(struct mill *mill, void (*change)(struct plan *plan))
+{
+    (void)mill;
+    static struct plan plan;
+    struct ledger *ledger = open_ledger();
+    model_defaults(MODEL_PLAN, &plan);
+    snprintf(plan.name, sizeof plan.name, "pro");
+    snprintf(plan.user, sizeof plan.user, "joe");
+    snprintf(plan.group, sizeof plan.group, "all");
+    change(&plan);
+    cr_assert(ledger_create(ledger, MODEL_PLAN, &plan) == ERR_OK, "%s", ledger_why(ledger));
+    ledger_close(ledger);
+}
+
+void
 mill_change_key(struct mill *mill, const char *name, void (*change)(struct key *key))
 {
     static struct key key;

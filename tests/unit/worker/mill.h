@@ -61,6 +61,8 @@ void mill_account(struct mill *mill, const char *name, void (*change)(struct acc
 /* A key of joe whose text is its name. */
 void mill_key(struct mill *mill, const char *name, void (*change)(struct key *key));
 void mill_user(struct mill *mill, void (*change)(struct user *user));
+/* A plan of joe for the group "all". */
+void mill_plan(struct mill *mill, void (*change)(struct plan *plan));
 void mill_group(struct mill *mill, void (*change)(struct group *group));
 /* Before mill_run: what the worker logs is kept for mill_log. */
 void mill_keep_log(struct mill *mill);

@@ -118,7 +118,7 @@ static void
 prepay(struct user *user)
 {
     user->is_prepaid = true;
-    user->credit_nano = ESTIMATE_MIN + 100000;
+    user->credit_nano = ESTIMATE_MIN + 150000;
 }
 
 Test(purse, a_prepaid_user_pays_from_the_balance, .timeout = 30)
@@ -139,7 +139,7 @@ Test(purse, a_prepaid_user_pays_from_the_balance, .timeout = 30)
     serve(mill);
     const char *answer = mill_talk(mill, CHAT, "k", BODY);
     cr_expect(mill_is(answer, 412, "quota_exhausted"), "%s", answer);
-    cr_expect(strstr(answer, "The balance of user 'joe' is used up: $0.00013 of $0.0011 used") !=
+    cr_expect(strstr(answer, "The balance of user 'joe' is used up: $0.00013 of $0.00115 used") !=
                   NULL,
               "%s", answer);
     mill_stop(mill);
@@ -148,7 +148,7 @@ Test(purse, a_prepaid_user_pays_from_the_balance, .timeout = 30)
 static void
 small_plan(struct plan *plan)
 {
-    plan->window_nano[PERIOD_MONTH] = ESTIMATE_MIN + 100000;
+    plan->window_nano[PERIOD_MONTH] = ESTIMATE_MIN + 150000;
 }
 
 static void
@@ -169,6 +169,7 @@ Test(purse, a_plan_pays_before_the_balance_and_is_not_replaced_by_it, .timeout =
     serve(mill);
     mill_record(mill, &record);
     cr_expect(record.charged == LEDGER_SUBSCRIPTION && record.subscription_id == 1);
+    /* The record is stored, and no recorder says so: what it cost counts no more. */
     serve(mill);
     serve(mill);
     const char *answer = mill_talk(mill, CHAT, "k", BODY);

@@ -54,7 +54,7 @@ struct flaw_text {
 static void
 flaw_add(struct flaw_text *text, const char *separator, const char *words)
 {
-    if (text->len + 1 >= text->bytes) {
+    if (text->len >= text->bytes) {
         return;
     }
     int wrote = snprintf(text->out + text->len, text->bytes - text->len, "%s%s", separator, words);

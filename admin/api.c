@@ -7,9 +7,11 @@
 #include "admin/explain.h"
 #include "admin/live.h"
 #include "admin/objects.h"
+#include "admin/prices.h"
 #include "admin/recorder.h"
 #include "admin/slots.h"
 #include "admin/trial.h"
+#include "admin/unpriced.h"
 #include "admin/wish.h"
 #include "base/check.h"
 #include "base/jsonw.h"
@@ -109,6 +111,10 @@ route_rest(struct server_request *request, struct str first, struct str second, 
         explain_handle(request);
     } else if (is_get && str_equal(first, STR("usage")) && str_equal(second, STR("recent"))) {
         live_recent(request);
+    } else if (str_equal(first, STR("prices")) && third.len == 0) {
+        return prices_handle(request, second);
+    } else if (is_get && str_equal(first, STR("unpriced"))) {
+        unpriced_handle(request);
     } else if (is_post && str_equal(first, STR("requests")) && str_equal(third, STR("kill"))) {
         live_kill(request, second);
     } else if (is_post && str_equal(first, STR("reload"))) {
@@ -147,7 +153,9 @@ on_head(struct server_request *request)
         api_error(request, 403, "forbidden", "This user may not administer the gateway");
         return;
     }
-    server_take_body(request, ADMIN_BODY_BYTES_MAX);
+    /* A file of prices is the only thing that is large. */
+    bool is_file = str_equal(request->head.path, STR("/v1/prices"));
+    server_take_body(request, is_file ? PRICE_FILE_BYTES_MAX : ADMIN_BODY_BYTES_MAX);
 }
 
 static void

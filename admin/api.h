@@ -16,6 +16,9 @@
  *   POST   /v1/{nouns}/{name}/{enable|disable}
  *   POST   /v1/accounts/{name}/test           one small request to the provider, done by the keeper
  *   POST   /v1/accounts/{name}/reset          forgets the account's failures
+ *   GET, POST            /v1/prices         prices; a file of them (prices.h)
+ *   GET, PUT, DELETE     /v1/prices/{model}
+ *   GET    /v1/unpriced                       models without a price
  *   POST   /v1/requests/{id}/kill             ends a request in flight
  *   POST   /v1/reload, /v1/stop               passed on to the master
  *

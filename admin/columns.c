@@ -99,6 +99,42 @@ static const struct table_column usage_columns[] = {
     { "in", "IN" },       { "cached", "CACHED" },          { "out", "OUT" },
     { "usage", "USAGE" }, { "first_byte_ms", "FIRST MS" }, { "duration_ms", "MS" },
 };
+static const struct table_column prices_columns[] = {
+    { "model", "MODEL" },
+    { "source", "SOURCE" },
+    { "input", "INPUT" },
+    { "output", "OUTPUT" },
+    { "cache_read", "CACHE READ" },
+    { "cache_write", "CACHE WRITE" },
+    { "cache_write_1h", "1 H WRITE" },
+    { "image", "IMAGE" },
+    { "request", "REQUEST" },
+    { "tiers", "TIERS" },
+    { "alias_of", "ALIAS OF" },
+};
+static const struct table_column price_columns[] = {
+    { "service", "SERVICE" },
+    { "above", "ABOVE" },
+    { "input", "INPUT" },
+    { "output", "OUTPUT" },
+    { "cache_read", "CACHE READ" },
+    { "cache_write", "CACHE WRITE" },
+    { "cache_write_1h", "1 H WRITE" },
+    { "reasoning", "REASONING" },
+    { "image", "IMAGE" },
+    { "request", "REQUEST" },
+};
+static const struct table_column import_columns[] = {
+    { "line", "LINE" },
+    { "model", "REFUSED" },
+    { "why", "WHY" },
+};
+static const struct table_column unpriced_columns[] = {
+    { "model", "MODEL" },
+    { "requests", "REQUESTS" },
+    { "last", "LAST" },
+    { "account", "ACCOUNT" },
+};
 static const struct table_column process_columns[] = {
     { "kind", "PROCESS" },
     { "worker", "NO" },
@@ -124,5 +160,9 @@ const struct table_columns columns_top = COLUMNS(top_columns);
 const struct table_columns columns_explain = COLUMNS(explain_columns);
 const struct table_columns columns_slots = COLUMNS(slots_columns);
 const struct table_columns columns_sticky = COLUMNS(sticky_columns);
+const struct table_columns columns_prices = COLUMNS(prices_columns);
+const struct table_columns columns_price = COLUMNS(price_columns);
+const struct table_columns columns_import = COLUMNS(import_columns);
+const struct table_columns columns_unpriced = COLUMNS(unpriced_columns);
 const struct table_columns columns_usage = COLUMNS(usage_columns);
 const struct table_columns columns_processes = COLUMNS(process_columns);

@@ -14,6 +14,10 @@ extern const struct table_columns columns_top;
 extern const struct table_columns columns_explain;
 extern const struct table_columns columns_slots;
 extern const struct table_columns columns_sticky;
+extern const struct table_columns columns_prices;
+extern const struct table_columns columns_price;
+extern const struct table_columns columns_import;
+extern const struct table_columns columns_unpriced;
 extern const struct table_columns columns_usage;
 extern const struct table_columns columns_processes;
 

@@ -15,6 +15,7 @@
     X(ctlobjects_group)   \
     X(ctlobjects_account) \
     X(ctlobjects_plan)    \
+    X(ctlprice_noun)      \
     X(ctlstatus_noun)     \
     X(ctltop_noun)        \
     X(ctllive_slots)      \

@@ -548,6 +548,12 @@ ledger_seal(struct ledger *ledger, struct account *account, struct str secret)
     return ERR_OK;
 }
 
+struct kv *
+ledger_kv(struct ledger *ledger)
+{
+    return ledger->kv;
+}
+
 /* --- upkeep --- */
 
 uint32_t

@@ -101,6 +101,7 @@ struct ledger_record {
 
 _Static_assert(sizeof(struct ledger_record) == LEDGER_RECORD_BYTES, "a ring cell's payload");
 
+struct kv;
 struct ledger;
 
 /*
@@ -218,6 +219,9 @@ ledger_next(struct ledger *ledger, enum model_kind kind, uint64_t *cursor, void 
  * empty or longer than SECRET_BYTES_MAX.
  */
 MUST_CHECK enum err ledger_seal(struct ledger *ledger, struct account *account, struct str secret);
+
+/* For what has a file of its own beside this one (pricedesk.h): the open store. */
+struct kv *ledger_kv(struct ledger *ledger);
 
 /* Frees the pages that dead readers hold; returns how many there were. After each death of a
  * process and each minute. */

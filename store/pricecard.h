@@ -28,12 +28,13 @@ void pricecard_resolve(const struct price *price, enum price_service service, ui
 
 /* A model's price in a list (pricelist.h). Plain values; lives as long as the list. */
 struct pricecard {
-    struct str model; /* of the row */
+    struct str model;    /* of the row */
+    struct str alias_of; /* empty: its own price */
     enum price_source source;
     uint32_t services; /* bits: 1 << enum price_service */
     uint32_t steps;
     uint64_t above[PRICE_STEPS_MAX];
-    const struct money_rates *rates; /* of each service there is, `steps` in a row */
+    const struct money_rates *rates; /* of each service there is, `steps` in a row; alias: NULL */
 };
 
 /*

@@ -10,18 +10,12 @@
 #include "store/pricebook.h"
 #include "store/shipped.h"
 
-/* A row: its card, and whose price it is when it is an alias. */
-struct row {
-    struct pricecard card; /* first: pricelist_at gives it */
-    struct str alias_of;   /* empty: its own */
-};
-
 /*
  * One mapping, as large as PRICES_MAX rows with every tier and the longest names could need, so
  * that loading cannot find it too small; untouched pages cost nothing.
  */
 struct room {
-    struct row rows[PRICES_MAX];
+    struct pricecard rows[PRICES_MAX];
     struct money_rates rates[PRICES_MAX * PRICE_SERVICES * PRICE_STEPS_MAX];
     char names[PRICES_MAX * 2u * MODEL_NAME_BYTES];
 };
@@ -96,13 +90,13 @@ put_row(void *context, enum price_source source, const struct price *price)
     if (list->row_count == PRICES_MAX) {
         return ERR_FULL;
     }
-    struct row *row = &list->room->rows[list->row_count++];
-    row->card.source = source;
-    row->card.model = put_name(list, price->model);
+    struct pricecard *row = &list->room->rows[list->row_count++];
+    row->source = source;
+    row->model = put_name(list, price->model);
     if (price->alias_of[0] != '\0') {
         row->alias_of = put_name(list, price->alias_of);
     } else {
-        put_rates(list, price, &row->card);
+        put_rates(list, price, row);
     }
     for (uint32_t next = (uint32_t)source + 1; next <= PRICE_SOURCES; next++) {
         list->first[next] = list->row_count;
@@ -113,8 +107,8 @@ put_row(void *context, enum price_source source, const struct price *price)
 static int
 compare_rows(const void *a, const void *b)
 {
-    const struct str left = ((const struct row *)a)->card.model;
-    const struct str right = ((const struct row *)b)->card.model;
+    const struct str left = ((const struct pricecard *)a)->model;
+    const struct str right = ((const struct pricecard *)b)->model;
     size_t len = left.len < right.len ? left.len : right.len;
     int order = memcmp(left.data, right.data, len);
     return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
@@ -127,7 +121,7 @@ fill(struct pricelist *list, struct kv_txn *txn)
     err = err != ERR_OK ? err : shipped_each(put_row, list);
     for (uint32_t source = 0; source < PRICE_SOURCES && err == ERR_OK; source++) {
         qsort(list->room->rows + list->first[source], list->first[source + 1] - list->first[source],
-              sizeof(struct row), compare_rows);
+              sizeof(struct pricecard), compare_rows);
     }
     return err;
 }
@@ -180,23 +174,23 @@ pricelist_load(struct kv_txn *txn, struct pricelist *old, struct pricelist **out
 
 /* --- finding --- */
 
-static const struct row *
+static const struct pricecard *
 find_exact(const struct pricelist *list, enum price_source source, struct str name)
 {
-    struct row key = { .card = { .model = name } };
+    struct pricecard key = { .model = name };
     uint32_t first = list->first[source];
     uint32_t count = list->first[source + 1] - first;
-    return count == 0
-               ? NULL
-               : bsearch(&key, list->room->rows + first, count, sizeof(struct row), compare_rows);
+    return count == 0 ? NULL
+                      : bsearch(&key, list->room->rows + first, count, sizeof(struct pricecard),
+                                compare_rows);
 }
 
 /* Whom an alias leads to; NULL: to nothing, or to another alias. */
-static const struct row *
-follow_alias(const struct pricelist *list, const struct row *row)
+static const struct pricecard *
+follow_alias(const struct pricelist *list, const struct pricecard *row)
 {
     for (uint32_t source = PRICE_OWN; source < PRICE_SOURCES; source++) {
-        const struct row *to = find_exact(list, (enum price_source)source, row->alias_of);
+        const struct pricecard *to = find_exact(list, (enum price_source)source, row->alias_of);
         if (to != NULL && to->alias_of.len == 0) {
             return to;
         }
@@ -214,15 +208,15 @@ static bool
 on_name(void *context, struct str name, enum pricename_rule rule)
 {
     struct search *search = context;
-    const struct row *row = find_exact(search->list, search->source, name);
-    const struct row *to = row;
+    const struct pricecard *row = find_exact(search->list, search->source, name);
+    const struct pricecard *to = row;
     if (row != NULL && row->alias_of.len > 0) {
         to = follow_alias(search->list, row);
     }
     if (to == NULL) {
         return false;
     }
-    *search->found = (struct pricelist_found){ &to->card, &row->card, rule };
+    *search->found = (struct pricelist_found){ to, row, rule };
     return true;
 }
 
@@ -257,5 +251,5 @@ const struct pricecard *
 pricelist_at(const struct pricelist *list, enum price_source source, uint32_t index)
 {
     CHECK(index < pricelist_count(list, source));
-    return &list->room->rows[list->first[source] + index].card;
+    return &list->room->rows[list->first[source] + index];
 }

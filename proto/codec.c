@@ -4,6 +4,7 @@
 #include "proto/codec.h"
 
 #include "base/check.h"
+#include "proto/anthropic.h"
 #include "proto/chat.h"
 
 static const struct codec codecs[DIALECT_COUNT] = {
@@ -21,7 +22,10 @@ static const struct codec codecs[DIALECT_COUNT] = {
                        .write_close = chatwrite_close,
                        .write_answer = chatwrite_answer },
     [DIALECT_RESPONSES] = { .dialect = DIALECT_RESPONSES, .is_serial = true },
-    [DIALECT_ANTHROPIC] = { .dialect = DIALECT_ANTHROPIC, .is_serial = true },
+    [DIALECT_ANTHROPIC] = { .dialect = DIALECT_ANTHROPIC,
+                            .is_serial = true,
+                            .decode = anthin_decode,
+                            .encode = anthout_encode },
     [DIALECT_GEMINI] = { .dialect = DIALECT_GEMINI, .is_serial = true },
 };
 

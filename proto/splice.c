@@ -3,7 +3,10 @@
  */
 #include "proto/splice.h"
 
+#include <string.h>
+
 #include "base/check.h"
+#include "base/json.h"
 
 #define EDITS_MAX 2u
 
@@ -146,6 +149,90 @@ edit_usage(const struct peek *peek, bool has_members, struct edits *edits)
     }
 }
 
+/* --- Gemini's bodies --- */
+
+struct renaming {
+    struct str text;    /* the new value with its quotes */
+    const char *copied; /* of the body, up to here */
+    char *out;          /* NULL: they are only counted */
+    size_t len;
+    uint32_t count;
+};
+
+static void
+rename_value(struct renaming *it, struct json_value value)
+{
+    if (value.kind != JSON_STRING) {
+        return;
+    }
+    it->count++;
+    if (it->out != NULL) {
+        size_t kept = (size_t)(value.raw.data - it->copied);
+        char *end = mempcpy(it->out + it->len, it->copied, kept);
+        memcpy(end, it->text.data, it->text.len);
+        it->len += kept + it->text.len;
+        it->copied = value.raw.data + value.raw.len;
+    }
+}
+
+static bool
+on_inner(void *context, const struct json_member *member)
+{
+    if (json_name_is(member, STR("model"))) {
+        rename_value(context, member->value);
+    }
+    return true;
+}
+
+static bool
+on_request(void *context, const struct json_member *member)
+{
+    return member->value.kind != JSON_OBJECT ||
+           json_scan_object(member->value, on_inner, context) == ERR_OK;
+}
+
+static bool
+on_outer(void *context, const struct json_member *member)
+{
+    if (json_name_is(member, STR("requests")) && member->value.kind == JSON_ARRAY) {
+        return json_scan_array(member->value, on_request, context) == ERR_OK;
+    }
+    if (json_name_is(member, STR("generateContentRequest"))) {
+        return on_request(context, member);
+    }
+    return on_inner(context, member);
+}
+
+static enum err
+rename_gemini(struct str body, struct str model, struct arena *arena, struct splice *out)
+{
+    struct renaming it = { .copied = body.data };
+    char *name = arena_alloc_raw(arena, model.len + 7);
+    if (name == NULL) {
+        return ERR_FULL;
+    }
+    memcpy(mempcpy(name, "models/", 7), model.data, model.len);
+    it.text = quoted(STR(""), str_make(name, model.len + 7), arena);
+    if (it.text.data == NULL || json_scan(body, on_outer, &it, NULL, NULL) != ERR_OK ||
+        it.count == 0) {
+        return it.text.data == NULL ? ERR_FULL : ERR_OK;
+    }
+    it.out = arena_alloc_raw(arena, body.len + it.count * it.text.len);
+    if (it.out == NULL) {
+        return ERR_FULL;
+    }
+    if (json_scan(body, on_outer, &it, NULL, NULL) != ERR_OK) {
+        return ERR_BAD;
+    }
+    size_t rest = (size_t)(body.data + body.len - it.copied);
+    memcpy(it.out + it.len, it.copied, rest);
+    *out = (struct splice){ .pieces = { str_make(it.out, it.len + rest) },
+                            .count = 1,
+                            .bytes = it.len + rest,
+                            .is_changed = true };
+    return ERR_OK;
+}
+
 static void
 add_piece(struct splice *out, struct str piece)
 {
@@ -163,7 +250,12 @@ splice_make(struct str body, const struct peek *peek, const struct splice_want *
     struct edits edits = { .count = 0 };
     *out = (struct splice){ .count = 0 };
     enum err err = ERR_OK;
-    if (want->model.len > 0) {
+    if (want->model.len > 0 && want->is_gemini) {
+        err = rename_gemini(body, want->model, arena, out);
+        if (err != ERR_OK || out->is_changed) {
+            return err;
+        }
+    } else if (want->model.len > 0) {
         err = peek->is_multipart ? edit_form_model(body, peek, want->model, arena, &edits)
                                  : edit_json_model(peek, want->model, arena, &edits);
     }

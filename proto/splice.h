@@ -23,6 +23,10 @@
 struct splice_want {
     struct str model;   /* the name to send; empty = leave as it is */
     bool include_usage; /* stream_options.include_usage = true */
+    /* Gemini names the model in the path, and again as "models/NAME" in some bodies: in `model` of
+     * an embedding, of each of a batch's `requests`, of `generateContentRequest`. Those that are
+     * there get `model`; the body is copied into the arena then. */
+    bool is_gemini;
 };
 
 struct splice {

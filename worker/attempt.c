@@ -248,6 +248,12 @@ make_body(struct relay *relay, struct str sent, struct splice *out)
     if (in_body && sent.data != relay->model.data && relay->peek->model_span.bytes > 0) {
         want.model = sent;
     }
+    bool in_both =
+        relay->row->dialect == DIALECT_GEMINI && (relay->row->flags & ENDPOINT_MODEL_PATH);
+    if (in_both && sent.data != relay->model.data) {
+        want.model = sent;
+        want.is_gemini = true;
+    }
     return splice_make(relay->request->body, relay->peek, &want, &relay->request->arena, out);
 }
 

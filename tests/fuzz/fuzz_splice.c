@@ -73,6 +73,24 @@ check(struct str body, const struct peek *peek, const struct splice_want *want)
     arena_reset(&arena);
 }
 
+/* A valid body stays valid, and is as long as its pieces say. */
+static void
+check_gemini(struct str body, const struct peek *peek)
+{
+    struct arena arena;
+    struct splice splice;
+    arena_init(&arena, 1u << 20);
+    struct splice_want want = { .model = STR("b\"/c"), .is_gemini = true };
+    enum err err = splice_make(body, peek, &want, &arena, &splice);
+    CHECK(err == ERR_OK || err == ERR_FULL);
+    if (err == ERR_OK && splice.is_changed) {
+        struct json_value top;
+        CHECK(splice.count == 1 && splice.bytes == splice.pieces[0].len);
+        CHECK(json_read(splice.pieces[0], &top, NULL) == ERR_OK);
+    }
+    arena_reset(&arena);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -83,9 +101,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct peek_error error;
     if (peek_json(ENDPOINT_MODERATIONS, body, &peek, &error) == ERR_OK) {
         for (uint32_t i = 0; i < 4; i++) {
-            struct splice_want want = { (i & 1) != 0 ? STR("a\"\\b/c") : STR(""), (i & 2) != 0 };
+            struct splice_want want = { .model = (i & 1) != 0 ? STR("a\"\\b/c") : STR(""),
+                                        .include_usage = (i & 2) != 0 };
             check(body, &peek, &want);
         }
+    }
+    if (peek_json(ENDPOINT_GEMINI_BATCH_EMBED, body, &peek, &error) == ERR_OK) {
+        check_gemini(body, &peek);
     }
     free(copy);
     return 0;

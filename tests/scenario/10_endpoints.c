@@ -369,6 +369,18 @@ model_names_are_mapped(void)
                                      "\"content\":\"hello\"}]}") == 0,
                "forwarded %s", forwarded);
     play_must_ctl("account", "set", "openai", "--model-map", "", NULL);
+    /* Gemini's clients name it in the path, and again in the body. */
+    play_must_ctl("account", "set", "gemini", "--model-map", "nice-name=fake-n4", NULL);
+    play_fake_reset();
+    a = play_post("/v1beta/models/nice-name:batchEmbedContents",
+                  "{\"requests\":[{\"model\":\"models/nice-name\",\"content\":{\"parts\":[]}},"
+                  "{\"model\":\"models/nice-name\",\"content\":{\"parts\":[]}}]}");
+    seen = play_fake_requests();
+    forwarded = play_json(seen, "requests.0.body");
+    PLAY_CHECK(a.status == 200 && forwarded != NULL && strstr(forwarded, "nice") == NULL &&
+                   strstr(forwarded, "[{\"model\":\"models/fake-n4\",") != NULL,
+               "%d forwarded %s", a.status, forwarded);
+    play_must_ctl("account", "set", "gemini", "--model-map", "", NULL);
 }
 
 static void

@@ -31,7 +31,7 @@ check(enum endpoint endpoint, const char *body, const char *model, bool include_
     struct arena arena;
     arena_init(&arena, 65536);
     cr_assert_eq(peek_json(endpoint, str_of(body), &peek, &error), ERR_OK, "%s", body);
-    struct splice_want want = { str_of(model), include_usage };
+    struct splice_want want = { .model = str_of(model), .include_usage = include_usage };
     cr_assert_eq(splice_make(str_of(body), &peek, &want, &arena, &splice), ERR_OK);
     struct str got = joined(&splice);
     cr_expect(str_equal(got, str_of(expected)), "%.*s\n%s", STR_ARG(got), expected);
@@ -113,7 +113,7 @@ Test(splice, exchanges_the_field_of_a_form)
             body.len = sizeof(HEAD "\"image\"; filename=\"i\"\r\n\r\n\x00\xff\r\n--b--") - 1;
         }
         cr_assert_eq(peek_multipart(ENDPOINT_IMAGES_EDITS, body, TYPE, &peek, &error), ERR_OK);
-        struct splice_want want = { STR("new"), true };
+        struct splice_want want = { .model = STR("new"), .include_usage = true };
         cr_assert_eq(splice_make(body, &peek, &want, &arena, &splice), ERR_OK);
         struct str got = joined(&splice);
         size_t grown = i == 0 ? 0 : sizeof(HEAD "\"model\"\r\n\r\nnew\r\n") - 1;
@@ -133,8 +133,60 @@ Test(splice, tells_a_full_arena)
     struct arena arena;
     arena_init(&arena, 1);
     struct str body = STR("{\"model\":\"a\"}");
-    struct splice_want want = { STR("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"), true };
+    struct splice_want want = { .model = STR("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"),
+                                .include_usage = true };
     cr_assert_eq(peek_json(ENDPOINT_CHAT, body, &peek, &error), ERR_OK);
     cr_assert_eq(splice_make(body, &peek, &want, &arena, &splice), ERR_FULL);
     arena_reset(&arena);
+}
+
+/* Gemini's bodies name the model again; what else looks like it stays. */
+Test(splice, renames_the_model_in_geminis_bodies)
+{
+    static const struct {
+        enum endpoint endpoint;
+        const char *body;
+        const char *expected;
+    } rows[] = {
+        { ENDPOINT_GEMINI_BATCH_EMBED,
+          "{\"requests\":[ {\"model\":\"models/a\",\"content\":{\"parts\":[{\"text\":\"model\"}]}},"
+          "{\"content\":{\"model\":\"models/a\"},\"model\" : \"models/a\"}, 3, {}]}",
+          "{\"requests\":[ "
+          "{\"model\":\"models/b\\\"-2\",\"content\":{\"parts\":[{\"text\":\"model\"}]}"
+          "},{\"content\":{\"model\":\"models/a\"},\"model\" : \"models/b\\\"-2\"}, 3, {}]}" },
+        { ENDPOINT_GEMINI_EMBED, "{\"model\":\"models/a\",\"content\":{\"parts\":[]}}",
+          "{\"model\":\"models/b\\\"-2\",\"content\":{\"parts\":[]}}" },
+        { ENDPOINT_GEMINI_COUNT,
+          "{\"generateContentRequest\":{\"model\":\"models/a\",\"contents\":[]}}",
+          "{\"generateContentRequest\":{\"model\":\"models/b\\\"-2\",\"contents\":[]}}" },
+        { ENDPOINT_GEMINI_GENERATE, "{\"contents\":[{\"parts\":[{\"text\":\"models/a\"}]}]}",
+          "{\"contents\":[{\"parts\":[{\"text\":\"models/a\"}]}]}" },
+        { ENDPOINT_GEMINI_BATCH_EMBED, "{\"requests\":{\"model\":1},\"model\":null}",
+          "{\"requests\":{\"model\":1},\"model\":null}" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct peek peek;
+        struct peek_error error;
+        struct splice splice;
+        struct arena arena;
+        arena_init(&arena, 65536);
+        struct str body = str_of(rows[i].body);
+        cr_assert_eq(peek_json(rows[i].endpoint, body, &peek, &error), ERR_OK, "%zu", i);
+        struct splice_want want = { .model = STR("b\"-2"), .is_gemini = true };
+        cr_assert_eq(splice_make(body, &peek, &want, &arena, &splice), ERR_OK);
+        struct str got = joined(&splice);
+        cr_expect(str_equal(got, str_of(rows[i].expected)), "%.*s", STR_ARG(got));
+        cr_expect_eq(splice.is_changed, strcmp(rows[i].body, rows[i].expected) != 0);
+        arena_reset(&arena);
+    }
+    struct peek peek;
+    struct peek_error error;
+    struct splice splice;
+    struct arena small;
+    arena_init(&small, 64);
+    struct str body = str_of(rows[0].body);
+    cr_assert_eq(peek_json(rows[0].endpoint, body, &peek, &error), ERR_OK);
+    struct splice_want want = { .model = STR("b"), .is_gemini = true };
+    cr_expect_eq(splice_make(body, &peek, &want, &small, &splice), ERR_FULL);
+    arena_reset(&small);
 }

@@ -337,24 +337,6 @@ Test(caller, survives_short_transfers)
 
 /* --- bounds on connections --- */
 
-Test(caller, rests_when_out_of_descriptors)
-{
-    struct rig rig;
-    rig_init(&rig);
-    rig_start(&rig, 10);
-    sys_fault("accept", 1, ERR_FULL);
-    int fd = rig_connect(&rig);
-    rig_send(&rig, fd, GET);
-    uint64_t start = clock_now_ms();
-    for (int turn = 0; turn < 5; turn++) {
-        loop_turn(rig.loop, 10);
-    }
-    cr_expect(clock_now_ms() - start >= 30, "the loop spins");
-    HAS(rig_read(&rig, fd, "GET / 0:"), "200 OK");
-    (void)close(fd);
-    rig_stop(&rig);
-}
-
 Test(caller, closes_the_oldest_idle_connection_for_a_new_one)
 {
     struct rig rig;

@@ -24,7 +24,7 @@ static const struct {
 #undef JOB_ROW
 };
 
-static const char keeper_died[] = "{\"ok\":false,\"error\":\"the keeper died during this test\"}";
+static const char keeper_died[] = "{\"ok\":false,\"line\":\"the keeper died during this test\"}";
 
 static struct job_cell *
 cell_of(const struct segment *segment, uint32_t job)

@@ -74,6 +74,7 @@ office_fork(struct office *office, const char *fault)
     cr_assert(office->pid >= 0);
     if (office->pid == 0) {
         testseg_child();
+        signal(SIGPIPE, SIG_IGN); /* as the master has it */
 #ifdef FAULTS_ON
         fault_set(fault);
 #endif
@@ -187,6 +188,58 @@ office_id(struct office *office, const char *path)
 {
     cr_assert_eq(office_ask(office, "GET", path, ""), 200, "%s: %s", path, office->body);
     return office_number(office, "id");
+}
+
+/* A request of another admin, who waits in a child: "STATUS body" comes through a pipe. */
+struct office_call {
+    pid_t pid;
+    int fd;
+};
+
+static inline struct office_call
+office_call(struct office *office, const char *method, const char *path, const char *json)
+{
+    int ends[2];
+    cr_assert(pipe(ends) == 0);
+    struct office_call call = { .pid = fork(), .fd = ends[0] };
+    cr_assert(call.pid >= 0);
+    if (call.pid == 0) {
+        testseg_child();
+        alarm(60);
+        char text[8192];
+        char why[CALL_WHY_BYTES];
+        struct buf body;
+        buf_init(&body, ADMIN_ANSWER_BYTES_MAX);
+        if (call_admin(office->path, method, path, str_of(json), &office->status, &body, why) !=
+            ERR_OK) {
+            _exit(1);
+        }
+        int length =
+            snprintf(text, sizeof text, "%u %.*s", office->status, STR_ARG(buf_str(&body)));
+        _exit(length > 0 && write(ends[1], text, (size_t)length) == length ? 0 : 1);
+    }
+    close(ends[1]);
+    return call;
+}
+
+/* Its status; the body is in office->body. */
+static inline uint16_t
+office_hear(struct office *office, struct office_call *call)
+{
+    char text[8192];
+    size_t used = 0;
+    ssize_t got;
+    while ((got = read(call->fd, text + used, sizeof text - 1 - used)) > 0) {
+        used += (size_t)got;
+    }
+    text[used] = '\0';
+    close(call->fd);
+    cr_assert_eq(tempdir_wait(call->pid), 0, "no answer came");
+    const char *body = strchr(text, ' ');
+    cr_assert_not_null(body);
+    cr_assert(str_copy(office->body, sizeof office->body, str_of(body + 1)));
+    office->status = (uint16_t)strtoul(text, NULL, 10);
+    return office->status;
 }
 
 #define EXPECT(office, want, method, path, json)                                                   \

@@ -194,6 +194,23 @@ read_word(struct reading *reading, const struct json_member *member, char *out, 
 }
 
 static bool
+put_once(struct reading *reading, const struct json_member *member, uint64_t pico, uint64_t *to)
+{
+    if (*to != PRICE_UNSET) {
+        return refuse(reading, member->name, "is given twice");
+    }
+    *to = pico;
+    return true;
+}
+
+static bool
+read_once(struct reading *reading, const struct json_member *member, uint64_t *to)
+{
+    uint64_t pico = 0;
+    return read_pico(reading, member, &pico) && put_once(reading, member, pico, to);
+}
+
+static bool
 read_price(struct reading *reading, const struct json_member *member, const struct place *place)
 {
     struct price *price = reading->price;
@@ -205,12 +222,7 @@ read_price(struct reading *reading, const struct json_member *member, const stru
     if (step == PRICE_STEPS_MAX) {
         return refuse(reading, member->name, "is one threshold too many");
     }
-    uint64_t *to = &price->pico[place->service][step][place->kind];
-    if (*to != PRICE_UNSET) {
-        return refuse(reading, member->name, "is given twice");
-    }
-    *to = pico;
-    return true;
+    return put_once(reading, member, pico, &price->pico[place->service][step][place->kind]);
 }
 
 static bool
@@ -232,10 +244,10 @@ on_member(void *context, const struct json_member *member)
         return read_word(reading, member, price->alias_of, sizeof(price->alias_of));
     }
     if (json_name_is(member, STR("output_cost_per_image_token"))) {
-        return read_pico(reading, member, &reading->image_token);
+        return read_once(reading, member, &reading->image_token);
     }
     if (json_name_is(member, STR("input_cost_per_image"))) {
-        return read_pico(reading, member, &reading->image_input);
+        return read_once(reading, member, &reading->image_input);
     }
     return member->name_is_escaped || !find_place(member->name, &place) ||
            read_price(reading, member, &place);

@@ -66,6 +66,7 @@ Test(price, refuses_half_a_price_and_what_is_no_price)
     refused("{\"input_cost_per_token\": 1e-13, \"output_cost_per_token\": 1e-6}", "picodollar");
     refused("{\"input_cost_per_token\": 1001, \"output_cost_per_token\": 1e-6}", "$1,000");
     refused("{\"input_cost_per_token\": 1, \"input_cost_per_token\": 2}", "twice");
+    refused("{\"output_cost_per_image_token\": 1, \"output_cost_per_image_token\": 2}", "twice");
     refused("[]", "no object");
     refused("{\"alias_of\": \"some-model\"}", "alias");
     refused("{\"alias_of\": \"x\", " IN_OUT "}", "alias");

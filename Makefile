@@ -39,8 +39,8 @@ SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 COMMON          := -std=gnu11 -D_GNU_SOURCE -g -fno-omit-frame-pointer -I. -DVERSION='"$(VERSION)"'
 CC_release      := $(CC)
 LTO             := $(call cc-option,$(CC),-flto=auto)
-CFLAGS_release  := $(COMMON) $(WARNINGS) -O2 $(LTO) -U_FORTIFY_SOURCE $(HARDENING) -fPIE
-LDFLAGS_release := -O2 $(LTO) -pie -Wl,-z,relro,-z,now,-z,noexecstack
+CFLAGS_release  := $(COMMON) $(WARNINGS) -O3 $(LTO) -U_FORTIFY_SOURCE $(HARDENING) -fPIE
+LDFLAGS_release := -O3 $(LTO) -pie -Wl,-z,relro,-z,now,-z,noexecstack
 CC_asan         := $(CC)
 CFLAGS_asan     := $(COMMON) $(WARNINGS) -Werror -O1 $(SANITIZE) -DDCHECK_ON -DFAULTS_ON
 LDFLAGS_asan    := $(SANITIZE)

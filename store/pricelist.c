@@ -10,6 +10,15 @@
 #include "store/pricebook.h"
 #include "store/shipped.h"
 
+/* A name that was asked for lately, and what was found: most requests ask for the same few. */
+struct asked {
+    const struct pricecard *card; /* NULL: there is no price */
+    uint32_t name_bytes;          /* 0 = free */
+    char name[MODEL_NAME_BYTES];
+};
+
+#define ASKED_BITS 6u
+
 /*
  * One mapping, as large as PRICES_MAX rows with every tier and the longest names could need, so
  * that loading cannot find it too small; untouched pages cost nothing.
@@ -18,6 +27,7 @@ struct room {
     struct pricecard rows[PRICES_MAX];
     struct money_rates rates[PRICES_MAX * PRICE_SERVICES * PRICE_STEPS_MAX];
     char names[PRICES_MAX * 2u * MODEL_NAME_BYTES];
+    struct asked asked[1u << ASKED_BITS]; /* each process has its own */
 };
 
 struct pricelist {
@@ -233,11 +243,42 @@ pricelist_explain(const struct pricelist *list, struct str model, struct priceli
     return false;
 }
 
-const struct pricecard *
-pricelist_find(const struct pricelist *list, struct str model)
+static const struct pricecard *
+search_all(const struct pricelist *list, struct str model)
 {
     struct pricelist_found found;
     return pricelist_explain(list, model, &found) ? found.card : NULL;
+}
+
+/* Where a name is remembered: by its length, its first and its last eight bytes. */
+static struct asked *
+asked_of(const struct pricelist *list, struct str model)
+{
+    uint64_t first = 0;
+    uint64_t last = 0;
+    size_t bytes = model.len < sizeof(first) ? model.len : sizeof(first);
+    if (bytes > 0) {
+        memcpy(&first, model.data, bytes);
+        memcpy(&last, model.data + model.len - bytes, bytes);
+    }
+    uint64_t mixed = (first ^ last << 7 ^ last >> 57 ^ model.len) * 0x9e3779b97f4a7c15ull;
+    return &list->room->asked[mixed >> (64 - ASKED_BITS)];
+}
+
+const struct pricecard *
+pricelist_find(const struct pricelist *list, struct str model)
+{
+    if (model.len == 0 || model.len >= MODEL_NAME_BYTES) {
+        return NULL;
+    }
+    struct asked *asked = asked_of(list, model);
+    if (!str_equal(str_make(asked->name, asked->name_bytes), model)) {
+        asked->card = search_all(list, model);
+        asked->name_bytes = (uint32_t)model.len;
+        memcpy(asked->name, model.data, model.len);
+    }
+    DCHECK(asked->card == search_all(list, model));
+    return asked->card;
 }
 
 uint32_t

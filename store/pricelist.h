@@ -31,8 +31,9 @@ pricelist_load(struct kv_txn *txn, struct pricelist *old, struct pricelist **out
 void pricelist_hold(struct pricelist *list);
 void pricelist_drop(struct pricelist *list);
 
-/* The price of a model as a request names it; NULL: there is none. Without allocation, about a
- * microsecond. Good as long as the list. */
+/* The price of a model as a request names it; NULL: there is none. Without allocation; a
+ * name that was asked for lately costs next to nothing, another about a microsecond. Good as long
+ * as the list. */
 const struct pricecard *pricelist_find(const struct pricelist *list, struct str model);
 
 /* The same, and how it was found. */

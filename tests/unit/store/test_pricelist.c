@@ -257,3 +257,27 @@ Test(pricelist, rates_follow_service_and_size)
     pricelist_drop(list);
     ledger_close(ledger);
 }
+
+Test(pricelist, what_is_remembered_is_what_is_found)
+{
+    struct ledger *ledger = tempdir_ledger();
+    struct pricelist *list = load(ledger, NULL);
+    uint32_t prices = 0;
+    /* More names than are remembered, also such as differ in their middle only, and in turn again.
+     */
+    for (unsigned round = 0; round < 2000; round++) {
+        char model[64];
+        unsigned kind = round * 7 % 300;
+        snprintf(model, sizeof(model), kind % 3 == 0 ? "gpt-4o" : "gpt-4o-nothing-%u-of-this-kind",
+                 kind);
+        struct pricelist_found found;
+        const struct pricecard *want =
+            pricelist_explain(list, str_of(model), &found) ? found.card : NULL;
+        cr_assert_eq(pricelist_find(list, str_of(model)), want, "%s", model);
+        prices += want != NULL;
+    }
+    cr_expect(prices > 500 && prices < 1500);
+    cr_expect_null(pricelist_find(list, STR("")));
+    pricelist_drop(list);
+    ledger_close(ledger);
+}

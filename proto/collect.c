@@ -146,7 +146,8 @@ on_open(struct collect *collect, const struct hub_event *event)
     if (event->part_kind == HUB_REASONING) {
         open->part->reasoning.visibility = event->visibility;
     }
-    if (err == ERR_OK && event->part_kind == HUB_SERVER_CALL && event->server != NULL) {
+    bool is_server = event->part_kind == HUB_SERVER_CALL || event->part_kind == HUB_SERVER_RESULT;
+    if (err == ERR_OK && is_server && event->server != NULL) {
         err = keep_server(collect, event->server, &open->part->server);
     }
     return err;

@@ -6,6 +6,7 @@
  */
 #include "base/check.h"
 #include "proto/anthropic.h"
+#include "proto/anthsay.h"
 #include "proto/joiner.h"
 #include "proto/report.h"
 #include "proto/walk.h"
@@ -411,29 +412,6 @@ start(struct anthread *reader, struct walk message)
     return hub_emit(reader->source.sink, &event);
 }
 
-static enum hub_finish
-finish_of(struct walk reason)
-{
-    static const struct {
-        const char *word;
-        enum hub_finish finish;
-    } words[] = {
-        { "end_turn", HUB_FINISH_STOP },
-        { "stop_sequence", HUB_FINISH_STOP_SEQUENCE },
-        { "tool_use", HUB_FINISH_TOOL_CALLS },
-        { "max_tokens", HUB_FINISH_LENGTH },
-        { "model_context_window_exceeded", HUB_FINISH_CONTEXT_FULL },
-        { "refusal", HUB_FINISH_REFUSAL },
-        { "pause_turn", HUB_FINISH_PAUSE },
-    };
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (walk_is_text(reason, str_of(words[i].word))) {
-            return words[i].finish;
-        }
-    }
-    return HUB_FINISH_OTHER;
-}
-
 /* stop_reason and what belongs to it, of a message or a message_delta's delta. */
 static enum err
 read_reason(struct anthread *reader, struct walk source)
@@ -444,7 +422,7 @@ read_reason(struct anthread *reader, struct walk source)
         return ERR_OK;
     }
     reader->has_reason = true;
-    reader->finish = finish_of(reason);
+    reader->finish = anthsay_finish(reason);
     struct walk details = walk_get(source, STR("stop_details"));
     struct str text = text_of(reader, source, "stop_sequence");
     if (reader->finish == HUB_FINISH_REFUSAL) {

@@ -36,6 +36,29 @@ anthsay_stop(enum hub_finish finish, bool has_text)
     return "end_turn";
 }
 
+enum hub_finish
+anthsay_finish(struct walk reason)
+{
+    static const struct {
+        const char *word;
+        enum hub_finish finish;
+    } words[] = {
+        { "end_turn", HUB_FINISH_STOP },
+        { "stop_sequence", HUB_FINISH_STOP_SEQUENCE },
+        { "tool_use", HUB_FINISH_TOOL_CALLS },
+        { "max_tokens", HUB_FINISH_LENGTH },
+        { "model_context_window_exceeded", HUB_FINISH_CONTEXT_FULL },
+        { "refusal", HUB_FINISH_REFUSAL },
+        { "pause_turn", HUB_FINISH_PAUSE },
+    };
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (walk_is_text(reason, str_of(words[i].word))) {
+            return words[i].finish;
+        }
+    }
+    return HUB_FINISH_OTHER;
+}
+
 void
 anthsay_counts(struct jsonw *w, const struct usage *usage)
 {

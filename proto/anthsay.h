@@ -1,7 +1,7 @@
 /*
  * anthsay.h - pieces of an Anthropic answer that streams and whole answers share.
  *
- * Only anthwrite.c includes this. Runs in: worker.
+ * Only anthread.c and anthwrite.c include this. Runs in: worker.
  */
 #ifndef PROTO_ANTHSAY_H
 #define PROTO_ANTHSAY_H
@@ -10,9 +10,12 @@
 
 #include "base/jsonw.h"
 #include "proto/codec.h"
+#include "proto/walk.h"
 
 /* The word of a reason; static. `has_text`: the stop sequence is known. */
 const char *anthsay_stop(enum hub_finish finish, bool has_text);
+/* And back. */
+enum hub_finish anthsay_finish(struct walk reason);
 /* The members of a usage object, without its braces. */
 void anthsay_counts(struct jsonw *w, const struct usage *usage);
 /* The members of a message around its content: id, type, role, model; and what newer clients want.

@@ -7,9 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "admin/errand.h"
-#include "admin/nouns.h"
 #include "base/limits.h"
+#include "tests/unit/admin/desk.h"
 
 static const struct table_column columns_item[] = { { "name", "NAME" }, { "n", "COUNT" } };
 static const struct table_columns columns = { columns_item, 2 };
@@ -61,8 +60,6 @@ static const struct errand_noun fig = { .word = "fig", .help = "more fruit", .ve
 static const struct errand_noun *const nouns[] = { &pear, &fig, NULL };
 
 static char path[64];
-static char printed[4096];
-static char complaint[4096];
 
 /* Answers one call; ends with 0 when the request began with `expect` and ended with `body`. */
 static pid_t
@@ -100,44 +97,11 @@ serve(const char *expect, const char *body, const char *answer)
     return pid;
 }
 
-static void
-take_output(FILE *from, char *to)
-{
-    rewind(from);
-    size_t got = fread(to, 1, 4095, from);
-    to[got] = '\0';
-    fclose(from);
-}
-
-/* The exit code of a command line, its words split at blanks; what it prints is kept. */
+/* The exit code of a command line. */
 static int
 run_line(bool wants_json, const char *text)
 {
-    static char words[512];
-    char *argv[16];
-    int argc = 0;
-    cr_assert(str_copy(words, sizeof words, str_of(text)));
-    char *rest = words;
-    char *word;
-    while ((word = strsep(&rest, " ")) != NULL) {
-        argv[argc++] = word;
-    }
-    struct errand errand = { .socket = path[0] == '\0' ? "/nowhere/at/all" : path,
-                             .wants_json = wants_json,
-                             .argc = argc,
-                             .argv = argv };
-    FILE *out = tmpfile();
-    FILE *err = tmpfile();
-    FILE *was_out = stdout;
-    FILE *was_err = stderr;
-    stdout = out;
-    stderr = err;
-    int code = errand_run(&errand, nouns);
-    stdout = was_out;
-    stderr = was_err;
-    take_output(out, printed);
-    take_output(err, complaint);
-    return code;
+    return desk_run_with(nouns, path[0] == '\0' ? "/nowhere/at/all" : path, wants_json, text);
 }
 
 #define ANSWER(status, json) status "\r\nContent-Type: application/json\r\n\r\n" json
@@ -163,9 +127,9 @@ Test(errand, asks_what_its_row_says)
     cr_expect_eq(ask("pear eat x --count 3 --deep", false, "POST /v1/pears/x/eat HTTP",
                      "\r\n\r\n{\"count\":3,\"deep\":true}", good),
                  0);
-    cr_expect_str_eq(printed, "eaten\n");
+    cr_expect_str_eq(desk_out, "eaten\n");
     cr_expect_eq(ask("pear bite x", false, "POST /v1/pears/x/eat HTTP", "\r\n\r\n", good), 0);
-    cr_expect_str_eq(printed, "bitten\n");
+    cr_expect_str_eq(desk_out, "bitten\n");
     cr_expect_eq(ask("fig --count 3", false, "GET /v1/figs?count=3 HTTP", "", good), 0);
     cr_expect_eq(ask("fig", false, "GET /v1/figs HTTP", "", good), 0);
     cr_expect_eq(ask("fig last", false, "GET /v1/figs/last HTTP", "", good), 0);
@@ -177,14 +141,14 @@ Test(errand, shows_tables_objects_and_json)
     const char *list =
         ANSWER("200 OK", "{\"items\":[{\"name\":\"bosc\",\"n\":5}],\"line\":\"1 in all\"}");
     cr_expect_eq(ask("pear list", false, "GET /v1/pears HTTP", "", list), 0);
-    cr_expect(strstr(printed, "NAME") != NULL && strstr(printed, "bosc") != NULL, "%s", printed);
-    cr_expect(strstr(printed, "\n\n1 in all\n") != NULL, "%s", printed);
+    cr_expect(strstr(desk_out, "NAME") != NULL && strstr(desk_out, "bosc") != NULL, "%s", desk_out);
+    cr_expect(strstr(desk_out, "\n\n1 in all\n") != NULL, "%s", desk_out);
     cr_expect_eq(ask("pear list", true, "GET /v1/pears HTTP", "", list), 0);
-    cr_expect_str_eq(printed, "{\"items\":[{\"name\":\"bosc\",\"n\":5}],\"line\":\"1 in all\"}\n");
+    cr_expect_str_eq(desk_out, "{\"items\":[{\"name\":\"bosc\",\"n\":5}],\"line\":\"1 in all\"}\n");
     cr_expect_eq(ask("pear show x", false, "GET", "", ANSWER("200 OK", "{\"weight\":7}")), 0);
-    cr_expect(strstr(printed, "weight") != NULL && strstr(printed, "7") != NULL, "%s", printed);
+    cr_expect(strstr(desk_out, "weight") != NULL && strstr(desk_out, "7") != NULL, "%s", desk_out);
     cr_expect_eq(ask("pear eat x", true, "POST", "{}", ANSWER("200 OK", "{\"a\":1}")), 0);
-    cr_expect_str_eq(printed, "{\"a\":1}\n");
+    cr_expect_str_eq(desk_out, "{\"a\":1}\n");
 }
 
 Test(errand, ends_with_1_when_it_is_refused)
@@ -193,20 +157,20 @@ Test(errand, ends_with_1_when_it_is_refused)
         ask("pear show x", false, "GET", "",
             ANSWER("404 Not Found", "{\"error\":{\"code\":\"c\",\"message\":\"no pear\"}}")),
         1);
-    cr_expect_str_eq(complaint, "sub2apictl: no pear\n");
-    cr_expect_str_eq(printed, "");
+    cr_expect_str_eq(desk_err, "sub2apictl: no pear\n");
+    cr_expect_str_eq(desk_out, "");
     cr_expect_eq(ask("pear show x", false, "GET", "", ANSWER("500 Oh", "not json")), 1);
-    cr_expect(strstr(complaint, "not json") != NULL);
+    cr_expect(strstr(desk_err, "not json") != NULL);
     cr_expect_eq(ask("pear list", false, "GET", "",
                      ANSWER("200 OK", "{\"ok\":false,\"items\":[],\"line\":\"differs\"}")),
                  1, "the answer says that it is not well");
-    cr_expect(strstr(printed, "differs") != NULL);
+    cr_expect(strstr(desk_out, "differs") != NULL);
     cr_expect_eq(ask("pear list", true, "GET", "", ANSWER("200 OK", "{\"ok\":false}")), 1);
     cr_expect_eq(ask("pear list", false, "GET", "", ANSWER("200 OK", "{\"items\":7}")), 1);
-    cr_expect(strstr(complaint, "cannot be shown") != NULL, "%s", complaint);
+    cr_expect(strstr(desk_err, "cannot be shown") != NULL, "%s", desk_err);
     path[0] = '\0';
     cr_expect_eq(run_line(false, "pear list"), 1);
-    cr_expect(strstr(complaint, "/nowhere/at/all") != NULL, "%s", complaint);
+    cr_expect(strstr(desk_err, "/nowhere/at/all") != NULL, "%s", desk_err);
 }
 
 Test(errand, ends_with_2_when_the_line_is_not_right)
@@ -228,22 +192,22 @@ Test(errand, ends_with_2_when_the_line_is_not_right)
     path[0] = '\0';
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         cr_expect_eq(run_line(false, cases[i].line), 2, "%s", cases[i].line);
-        cr_expect(strstr(complaint, cases[i].says) != NULL, "%s: %s", cases[i].line, complaint);
+        cr_expect(strstr(desk_err, cases[i].says) != NULL, "%s: %s", cases[i].line, desk_err);
     }
 }
 
 Test(errand, helps_with_every_noun)
 {
     cr_expect_eq(run_line(false, "pear --help"), 0);
-    cr_expect(strstr(printed, "pear eat NAME") != NULL && strstr(printed, "--count N") != NULL &&
-                  strstr(printed, "pear own") != NULL && strstr(printed, "bite") == NULL,
-              "%s", printed);
+    cr_expect(strstr(desk_out, "pear eat NAME") != NULL && strstr(desk_out, "--count N") != NULL &&
+                  strstr(desk_out, "pear own") != NULL && strstr(desk_out, "bite") == NULL,
+              "%s", desk_out);
     cr_expect_eq(run_line(false, "fig help"), 0);
-    cr_expect(strstr(printed, "\n  fig\n") != NULL, "%s", printed);
+    cr_expect(strstr(desk_out, "\n  fig\n") != NULL, "%s", desk_out);
     FILE *file = tmpfile();
     errand_help(nouns, file);
-    take_output(file, printed);
-    cr_expect(strstr(printed, "fruit: list, show, eat, own\n") != NULL, "%s", printed);
+    desk_take(file, desk_out);
+    cr_expect(strstr(desk_out, "fruit: list, show, eat, own\n") != NULL, "%s", desk_out);
 }
 
 /* The program's own tables: what a slip in a row would break. */

@@ -1,7 +1,6 @@
 /* JSON as columns and lines for a terminal. */
 #include <criterion/criterion.h>
 
-#include "admin/columns.h"
 #include "admin/table.h"
 
 static const struct table_column columns[] = {
@@ -124,14 +123,4 @@ Test(table, shows_one_object_as_lines)
     buf_init(&out, 4096);
     cr_expect_eq(table_object(STR("[]"), &out), ERR_BAD);
     buf_fini(&out);
-}
-
-Test(columns, of_every_kind_fit_a_table)
-{
-    for (uint32_t kind = 0; kind < MODEL_KINDS; kind++) {
-        cr_expect(columns_of_kind[kind].count > 0 &&
-                  columns_of_kind[kind].count <= TABLE_COLUMNS_MAX);
-    }
-    cr_expect(columns_top.count <= TABLE_COLUMNS_MAX && columns_usage.count <= TABLE_COLUMNS_MAX &&
-              columns_processes.count <= TABLE_COLUMNS_MAX);
 }

@@ -4,6 +4,7 @@
 
 #include "admin/api.h"
 #include "admin/drainer.h"
+#include "admin/remember.h"
 #include "admin/trial.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -25,6 +26,7 @@
 #define EXIT_BROKEN 3 /* for the master a crash: the slot is swept and another recorder forked */
 /* After a failed commit: the disk is full or slow, ask again soon but not at once. */
 #define RETRY_MS 500u
+#define REMEMBER_INTERVAL_MS 1000u
 #define PRUNE_INTERVAL_MS 60000u
 #define PRUNE_COUNT 5000u
 #define DAY_MS (24ull * 3600 * 1000)
@@ -34,6 +36,8 @@ struct process {
     struct child child;
     struct loop_timer commit;
     struct loop_timer beat;
+    struct remember *remember;
+    uint64_t remembered_ms;
     uint64_t pruned_ms;
     bool is_broken; /* the store has to be opened anew, by another process */
 };
@@ -135,6 +139,10 @@ on_beat(struct loop_timer *timer)
     /* A wake that was lost with its sender is made up for here. */
     if (its->commit.at_ms == 0) {
         on_commit(&its->commit);
+    }
+    if (now_ms >= its->remembered_ms + REMEMBER_INTERVAL_MS) {
+        its->remembered_ms = now_ms;
+        remember_look(its->remember);
     }
     prune(its);
     give_up_when_broken(its); /* a change by an admin may have met it */
@@ -240,6 +248,13 @@ recorder_main(const struct heritage *heritage)
     }
     trial_reborn(recorder);
     recorder_changed(recorder);
+    err = remember_make(recorder, &process->remember);
+    if (err != ERR_OK) {
+        log_event(LOG_ERROR, "start", "why=\"how accounts stood cannot be read\" err=%s",
+                  err_name(err));
+        log_flush();
+        return 2;
+    }
     version_set_writable(recorder->segment, true);
     version_set_loaded(recorder->segment, true);
     process->commit.on_due = on_commit;
@@ -253,6 +268,8 @@ recorder_main(const struct heritage *heritage)
         return EXIT_BROKEN;
     }
     commit(process);
+    remember_look(process->remember);
+    remember_free(process->remember);
     server_free(recorder->server);
     ledger_close(recorder->ledger);
     slot_leave(recorder->segment, recorder->slot);

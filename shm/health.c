@@ -382,6 +382,23 @@ health_reset(struct segment *segment, uint32_t index, uint64_t now_ms)
     atomic_fetch_and(&health->probe, ~HEALTH_MISSES_MASK);
 }
 
+bool
+health_restore(struct segment *segment, uint32_t slot, uint32_t index, enum health_reason reason,
+               uint64_t rest_ms, uint32_t status, struct str excerpt, uint64_t now_ms)
+{
+    CHECK(reason > HEALTH_REASON_NONE && (uint32_t)reason < HEALTH_REASONS);
+    struct health *health = row(segment, index);
+    uint64_t old = 0;
+    uint64_t ms = rest_ms > HEALTH_RETRY_AFTER_MS_MAX ? HEALTH_RETRY_AFTER_MS_MAX : rest_ms;
+    struct judgement it = { rest_ms == 0 ? HEALTH_DISABLED : HEALTH_COOLING, reason,
+                            reason_rows[reason].tries, rest_ms == 0 ? 0 : now_ms + ms };
+    if (atomic_load(&health->since_ms) != 0 || !swap(health, &old, it, now_ms)) {
+        return false;
+    }
+    note(health, slot, status, excerpt, now_ms);
+    return true;
+}
+
 /* --- the keeper's probes --- */
 
 bool

@@ -161,6 +161,14 @@ struct health_finding {
 void health_recalled(struct segment *segment, uint32_t slot, uint32_t index,
                      const struct health_finding *finding, uint64_t now_ms);
 
+/*
+ * Recorder, at the start of a segment: what was known of the account before; rest_ms 0: DISABLED.
+ * False: it was judged already in this segment, which knows better.
+ */
+bool
+health_restore(struct segment *segment, uint32_t slot, uint32_t index, enum health_reason reason,
+               uint64_t rest_ms, uint32_t status, struct str excerpt, uint64_t now_ms);
+
 struct health_view {
     uint64_t account_id;
     enum health_state state;

@@ -42,7 +42,8 @@
     X(TOTAL, "total")         /* kind, id -> struct ledger_total */                \
     X(ROLLUP, "rollup")       /* hour, key, group, account, model -> sums */       \
     X(CREDIT, "credit")       /* sequence -> struct ledger_credit */               \
-    X(PRICE, "price")         /* source, model -> prices, as JSON */
+    X(PRICE, "price")         /* source, model -> prices, as JSON */               \
+    X(STANDING, "standing")   /* account id -> how it stands */
 
 enum kv_table {
 #define KV_ENUM(name, text) KV_##name,

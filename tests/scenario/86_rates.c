@@ -219,12 +219,37 @@ a_providers_refusal_says_when(void)
     play_must_ctl("account", "reset", "openai", NULL);
 }
 
+/* What a provider said of an hour holds over a restart of the gateway; what an admin said, too. */
+static void
+a_long_bench_survives_a_restart(void)
+{
+    for (unsigned round = 0; round < 2; round++) {
+        if (round == 0) {
+            struct play_answer a =
+                play_post("/v1/chat/completions", chat("fake-status429-retryafter900", 5, false));
+            PLAY_CHECK(a.status == 429, "%d %s", a.status, a.body);
+        } else {
+            play_must_ctl("account", "reset", "openai", NULL);
+        }
+        PLAY_NEED(play_stop_gateway(20000) == 0, "it does not stop");
+        play_start_gateway();
+        PLAY_NEED(play_wait_ready(20000), "it does not start");
+        struct play_run run = play_ctl("--json", "account", "show", "openai", NULL);
+        uint64_t ms = play_json_number(run.out, "cooling_ms");
+        PLAY_CHECK(round == 0
+                       ? play_json_is(run.out, "state", "cooling") && ms > 600000 && ms <= 900000
+                       : play_json_is(run.out, "state", "ok"),
+                   "round %u: %s", round, run.out);
+    }
+}
+
 static const struct play_test tests[] = {
     { "clients_see_their_limits", clients_see_their_limits, 60 },
     { "tokens_are_reserved", tokens_are_reserved, 60 },
     { "minute_refusals_name_their_limiter", minute_refusals_name_their_limiter, 90 },
     { "queue_refusals_name_their_limiter", queue_refusals_name_their_limiter, 60 },
     { "a_providers_refusal_says_when", a_providers_refusal_says_when, 0 },
+    { "a_long_bench_survives_a_restart", a_long_bench_survives_a_restart, 60 },
     { NULL, NULL, 0 },
 };
 

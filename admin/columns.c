@@ -11,6 +11,7 @@ static const struct table_column user_columns[] = {
     { "totals.requests", "REQUESTS" },
     { "totals.tokens_in", "TOKENS IN" },
     { "totals.tokens_out", "TOKENS OUT" },
+    { "totals.cost", "COST $" },
     { "note", "NOTE" },
 };
 static const struct table_column key_columns[] = {
@@ -27,6 +28,7 @@ static const struct table_column key_columns[] = {
     { "totals.requests", "REQUESTS" },
     { "totals.tokens_in", "TOKENS IN" },
     { "totals.tokens_out", "TOKENS OUT" },
+    { "totals.cost", "COST $" },
 };
 static const struct table_column plan_columns[] = {
     { "name", "NAME" },         { "user", "USER" },        { "group", "GROUP" },
@@ -43,6 +45,7 @@ static const struct table_column group_columns[] = {
     { "in_flight", "IN FLIGHT" },
     { "waiting", "WAITING" },
     { "totals.requests", "REQUESTS" },
+    { "totals.cost", "COST $" },
     { "note", "NOTE" },
 };
 static const struct table_column account_columns[] = {
@@ -59,6 +62,7 @@ static const struct table_column account_columns[] = {
     { "first_byte_ms", "FIRST MS" },
     { "totals.requests", "REQUESTS" },
     { "totals.failures", "FAILURES" },
+    { "totals.upstream_cost", "COST $" },
     { "base_url", "BASE URL" },
     { "tls_insecure", "INSECURE" },
 };
@@ -68,8 +72,9 @@ static const struct table_column top_columns[] = {
     { "endpoint", "ENDPOINT" }, { "state", "STATE" },
     { "age_ms", "AGE MS" },     { "first_byte_ms", "FIRST MS" },
     { "idle_ms", "IDLE MS" },   { "tokens_in", "IN" },
-    { "tokens_out", "OUT" },    { "bytes_out", "BYTES" },
-    { "sticky", "SESSION" },    { "client", "CLIENT" },
+    { "tokens_out", "OUT" },    { "cost", "COST $" },
+    { "bytes_out", "BYTES" },   { "sticky", "SESSION" },
+    { "client", "CLIENT" },
 };
 static const struct table_column explain_columns[] = {
     { "account", "ACCOUNT" }, { "reason", "REASON" },       { "health", "HEALTH" },
@@ -94,10 +99,11 @@ static const struct table_column sticky_columns[] = {
     { "expires_s", "EXPIRES S" },
 };
 static const struct table_column usage_columns[] = {
-    { "time", "TIME" },   { "request", "REQUEST" },        { "endpoint", "ENDPOINT" },
-    { "model", "MODEL" }, { "status", "STATUS" },          { "code", "CODE" },
-    { "in", "IN" },       { "cached", "CACHED" },          { "out", "OUT" },
-    { "usage", "USAGE" }, { "first_byte_ms", "FIRST MS" }, { "duration_ms", "MS" },
+    { "time", "TIME" },      { "request", "REQUEST" }, { "endpoint", "ENDPOINT" },
+    { "model", "MODEL" },    { "status", "STATUS" },   { "code", "CODE" },
+    { "in", "IN" },          { "cached", "CACHED" },   { "out", "OUT" },
+    { "usage", "USAGE" },    { "cost", "COST $" },     { "first_byte_ms", "FIRST MS" },
+    { "duration_ms", "MS" },
 };
 static const struct table_column prices_columns[] = {
     { "model", "MODEL" },

@@ -25,6 +25,8 @@
 #include "shm/slot.h"
 #include "shm/version.h"
 #include "store/ledger.h"
+#include "store/price.h"
+#include "upstream/orphan.h"
 
 /* Records of one answer of usage/recent. */
 #define RECENT_MAX 1000u
@@ -129,6 +131,16 @@ endpoint_text(uint8_t endpoint)
     return endpoint < ENDPOINT_NUMBER ? endpoint_row((enum endpoint)endpoint)->name : "";
 }
 
+/* What it would be billed if it ended now. */
+static void
+put_cost_so_far(struct jsonw *w, const struct lease_view *lease)
+{
+    static struct ledger_record record;
+    if (orphan_bill(lease, &record)) {
+        balance_put(w, "cost", record.cost_nano);
+    }
+}
+
 static void
 put_lease(struct jsonw *w, const struct lease_view *lease, uint32_t slot, uint64_t now_ms)
 {
@@ -155,6 +167,7 @@ put_lease(struct jsonw *w, const struct lease_view *lease, uint32_t slot, uint64
                   data->tokens.in_fresh + data->tokens.in_cache_read +
                       data->tokens.in_cache_write_5m + data->tokens.in_cache_write_1h);
     jsonw_put_u64(w, "tokens_out", data->tokens.out);
+    put_cost_so_far(w, lease);
     jsonw_put_u64(w, "bytes_in", data->bytes_in);
     jsonw_put_u64(w, "bytes_out", data->bytes_out);
     jsonw_put_text(w, "client", data->address);
@@ -221,6 +234,31 @@ live_kill(struct server_request *request, struct str request_id)
 
 /* --- finished requests --- */
 
+/* What it cost, and what that was made of: dollars, and dollars a million tokens. */
+static void
+put_bill(struct jsonw *w, const struct ledger_record *record)
+{
+    char text[MONEY_TEXT_BYTES];
+    balance_put(w, "cost", record->cost_nano);
+    balance_put(w, "upstream_cost", record->upstream_nano);
+    jsonw_put_bool(w, "priced", (record->flags & LEDGER_UNPRICED) == 0);
+    jsonw_put_bool(w, "last", record->is_last != 0);
+    jsonw_put_text(w, "price_source", price_source_text((enum price_source)record->price_source));
+    jsonw_put_text(w, "tier", price_service_text((enum price_service)record->tier));
+    jsonw_name(w, "multiplier");
+    jsonw_raw(w, str_make(text, money_text(record->multiplier_ppm, 6, text)));
+    for (uint32_t kind = 0; kind < MONEY_KINDS; kind++) {
+        char name[64] = "price_";
+        if (record->rates.pico[kind] != 0) {
+            str_copy(name + 6, sizeof name - 6, str_of(money_kind_text((enum money_kind)kind)));
+            jsonw_name(w, name);
+            bool is_one = kind == MONEY_IMAGE || kind == MONEY_REQUEST;
+            jsonw_raw(w, str_make(text, money_text((int64_t)record->rates.pico[kind],
+                                                   is_one ? 12 : 6, text)));
+        }
+    }
+}
+
 static void
 put_record(struct jsonw *w, const struct ledger_record *record, uint64_t sequence)
 {
@@ -247,6 +285,7 @@ put_record(struct jsonw *w, const struct ledger_record *record, uint64_t sequenc
     jsonw_put_u64(w, "out", record->out_total);
     jsonw_put_u64(w, "reasoning", record->out_reasoning);
     jsonw_put_text(w, "usage", usage_source_name((enum usage_source)record->source));
+    put_bill(w, record);
     jsonw_put_u64(w, "first_byte_ms", record->first_byte_ms);
     jsonw_put_u64(w, "duration_ms", record->duration_ms);
     jsonw_put_u64(w, "bytes_in", record->bytes_in);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/api.h"
 #include "admin/recorder.h"
@@ -99,6 +100,7 @@ wanted_account(struct server_request *request, char name[NAME_BYTES])
     }
     struct str word = str_cut(&value, '=');
     if (str_equal(word, STR("account")) && value.len > 0 &&
+        memchr(value.data, '&', value.len) == NULL &&
         endpoint_model_decode(value, name, NAME_BYTES, &length) == ERR_OK) {
         return true;
     }

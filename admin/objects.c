@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/rand.h"
 #include "http/server.h"
+#include "proto/dialect.h"
 #include "shm/health.h"
 #include "shm/spell.h"
 #include "store/ledger.h"
@@ -261,6 +262,20 @@ apply_key(struct work *work, const struct extra *extra, char text[KEY_BYTES_MAX 
     return str_copy(key->prefix, sizeof key->prefix, str_make(text, shown)) ? ERR_OK : ERR_BAD;
 }
 
+/* The store does not know the dialects: a name that is none would make a broken account. */
+static enum err
+check_dialects(struct work *work)
+{
+    uint32_t mask = 0;
+    struct str list = str_of(work->object.account.dialects);
+    if (work->kind != MODEL_ACCOUNT || list.len == 0 || dialect_mask_parse(list, &mask) == ERR_OK) {
+        return ERR_OK;
+    }
+    str_copy(work->why, sizeof work->why,
+             STR("dialects: of chat, responses, anthropic, gemini; or all"));
+    return ERR_BAD;
+}
+
 static enum err
 apply(struct work *work, bool is_create, struct extra *extra)
 {
@@ -274,7 +289,7 @@ apply(struct work *work, bool is_create, struct extra *extra)
     if (err == ERR_OK) {
         err = model_check(work->kind, &work->object, work->why);
     }
-    return err;
+    return err == ERR_OK ? check_dialects(work) : err;
 }
 
 /* A key that was just made: its text is in this answer and nowhere else. */
@@ -315,6 +330,15 @@ forget_spells(const struct work *work)
     struct segment *segment = work->recorder->segment;
     if (work->kind == MODEL_ACCOUNT && work->object.account.index < segment->accounts) {
         spell_forget(segment, work->object.account.index);
+    }
+}
+
+static void
+forget_failures(const struct work *work)
+{
+    struct segment *segment = work->recorder->segment;
+    if (work->object.account.index < segment->accounts) {
+        health_reset(segment, work->object.account.index, loop_now_ms(work->recorder->loop));
     }
 }
 
@@ -382,6 +406,9 @@ set(struct work *work)
         answer_failure(work, err, work->why);
         return;
     }
+    if (extra.has_secret) {
+        forget_failures(work); /* they tell of the credential before */
+    }
     store_change(work);
 }
 
@@ -405,9 +432,8 @@ set_disabled(struct work *work, bool is_disabled)
         work->object.account.is_disabled = is_disabled;
         str_copy(work->object.account.disabled_why, sizeof work->object.account.disabled_why,
                  is_disabled ? STR("by the operator") : STR(""));
-        if (!is_disabled && work->object.account.index < work->recorder->segment->accounts) {
-            health_reset(work->recorder->segment, work->object.account.index,
-                         loop_now_ms(work->recorder->loop));
+        if (!is_disabled) {
+            forget_failures(work);
         }
         break;
     }
@@ -451,10 +477,7 @@ handle_account_verb(struct work *work, struct str verb)
     if (str_equal(verb, STR("test"))) {
         trial_start(work->recorder, work->request, account->id, work->request->body);
     } else if (str_equal(verb, STR("reset"))) {
-        if (account->index < work->recorder->segment->accounts) {
-            health_reset(work->recorder->segment, account->index,
-                         loop_now_ms(work->recorder->loop));
-        }
+        forget_failures(work);
         forget_spells(work);
         answer_object(work, 200);
     } else {

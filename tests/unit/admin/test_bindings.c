@@ -36,3 +36,29 @@ Test(bindings, are_listed_and_cleared)
     cr_expect(office_says(office, "\"dropped\":1"), "%s", office->body);
     office_close(office);
 }
+
+Test(bindings, keep_their_number_and_hide_the_session)
+{
+    struct office *office = office_open();
+    struct segment *segment = office->segment;
+    char first[64];
+    office_account(office, "a", "");
+    uint64_t key = sticky_key(segment, 1, 2, STICKY_EXPLICIT, STR("joes-secret-session"));
+    sticky_put(segment, key, 0, clock_now_ms(), 3600000);
+    EXPECT(office, 200, "GET", "/v1/sticky", "");
+    cr_expect(!office_says(office, "joes-secret-session"), "%s", office->body);
+    cr_assert(str_copy(first, sizeof first, str_make(office->body, 40)));
+    sticky_put(segment, key, 0, clock_now_ms(), 3600000);
+    EXPECT(office, 200, "GET", "/v1/sticky", "");
+    cr_expect_eq(strncmp(office->body, first, 40), 0, "the same number: %s", office->body);
+    SAYS(office, "\"line\":\"1 sessions are bound\"");
+    /* An index that no account has any more has no name. */
+    EXPECT(office, 200, "DELETE", "/v1/accounts/a", "");
+    EXPECT(office, 200, "GET", "/v1/sticky", "");
+    cr_expect(!office_says(office, "\"account\":\"a\""), "%s", office->body);
+    EXPECT(office, 400, "DELETE", "/v1/sticky?account=%zz", "");
+    EXPECT(office, 400, "DELETE", "/v1/sticky?account=a&account=b", "");
+    EXPECT(office, 404, "DELETE", "/v1/sticky/all", "");
+    EXPECT(office, 404, "GET", "/v1/sticky/all", "");
+    office_close(office);
+}

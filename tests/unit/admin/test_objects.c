@@ -1,4 +1,6 @@
 /* Users, keys, groups, accounts over the admin socket: made, changed, shown, refused. */
+#include "shm/health.h"
+#include "shm/spell.h"
 #include "tests/unit/admin/office.h"
 
 Test(objects, live_from_creation_to_removal)
@@ -148,5 +150,110 @@ Test(objects, have_plans_that_name_a_user_and_a_group)
     EXPECT(office, 200, "POST", "/v1/plans/pro/disable", "");
     EXPECT(office, 200, "DELETE", "/v1/plans/pro", "");
     EXPECT(office, 200, "DELETE", "/v1/users/joe", "");
+    office_close(office);
+}
+
+/* An error names the field that is meant. */
+Test(objects, name_the_field_that_is_wrong)
+{
+    static const struct {
+        const char *path;
+        const char *json;
+        const char *says;
+    } bad[] = {
+        { "/v1/users", "{\"name\":\"a b\"}", "name" },
+        { "/v1/users", "{\"name\":\"\"}", "name" },
+        { "/v1/users", "{\"name\":\"joe\",\"concurrency\":\"many\"}", "concurrency" },
+        { "/v1/users", "{\"name\":\"joe\",\"rpm\":4294967296}", "rpm" },
+        { "/v1/users", "{\"name\":\"joe\",\"rpm\":1.5}", "rpm" },
+        { "/v1/users", "{\"name\":\"joe\",\"rpm\":[1]}", "rpm" },
+        { "/v1/users", "{\"name\":\"joe\",\"rpm\":1,\"rpm\":2}", "rpm" },
+        { "/v1/users", "{\"name\":\"joe\",\"disabled\":\"perhaps\"}", "disabled" },
+        { "/v1/users", "{\"name\":\"joe\",\"nonsense\":1}", "nonsense" },
+        { "/v1/users", "{\"name\":\"joe\",\"note\":\"a\\u0000b\"}", "note" },
+        { "/v1/accounts", "{\"name\":\"a\",\"secret\":\"\"}", "secret" },
+        { "/v1/accounts", "{\"name\":\"a\",\"secret\":\"a\\r\\nb\"}", "secret" },
+        { "/v1/accounts", "{\"name\":\"a\",\"platform\":\"pigeon\"}", "platform" },
+        { "/v1/accounts", "{\"name\":\"a\",\"base_url\":\"ftp://x\"}", "base_url" },
+        { "/v1/accounts", "{\"name\":\"a\",\"dialects\":\"latin\"}", "dialects" },
+        { "/v1/accounts", "{\"name\":\"a\",\"proxy\":\"gopher://x\"}", "proxy" },
+        { "/v1/keys", "{\"name\":\"k\",\"user\":\"joe\",\"expires\":\"soon\"}", "expires" },
+        { "/v1/keys", "{\"name\":\"k\",\"user\":\"joe\",\"addresses\":\"1.2.3\"}", "addresses" },
+        { "/v1/keys", "{\"name\":\"k\",\"user\":\"joe\",\"key\":\"short\"}", "key" },
+    };
+    struct office *office = office_open();
+    EXPECT(office, 200, "GET", "/v1/status", "");
+    uint64_t version = version_catalog(office->segment);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        EXPECT(office, 400, "POST", bad[i].path, bad[i].json);
+        char message[NAME_BYTES + 32];
+        snprintf(message, sizeof message, "\"message\":\"");
+        const char *at = strstr(office->body, message);
+        cr_expect(at != NULL && strstr(at, bad[i].says) != NULL, "%s: %s", bad[i].json,
+                  office->body);
+    }
+    cr_expect_eq(version_catalog(office->segment), version, "nothing was made");
+    office_close(office);
+}
+
+Test(objects, survive_what_nobody_should_send)
+{
+    struct office *office = office_open();
+    static char json[200000];
+    /* Deeper than any record, and as long as a body may be. */
+    memset(json, '[', 100000);
+    json[100000] = '\0';
+    EXPECT(office, 400, "POST", "/v1/users", json);
+    memset(json, 'x', 150000);
+    memcpy(json, "{\"name\":\"joe\",\"note\":\"", 22);
+    memcpy(json + 149990, "\"}", 3);
+    EXPECT(office, 400, "POST", "/v1/users", json);
+    SAYS(office, "note");
+    EXPECT(office, 400, "POST", "/v1/users", "{\"name\":\"\xff\xfe\"}");
+    EXPECT(office, 400, "PATCH", "/v1/groups/default", "null");
+    EXPECT(office, 404, "PATCH", "/v1/users/nobody", "{\"rpm\":1}");
+    EXPECT(office, 404, "POST", "/v1/users/nobody/enable", "");
+    char path[400];
+    snprintf(path, sizeof path, "/v1/users/%0*d", 300, 1);
+    EXPECT(office, 404, "GET", path, "");
+    EXPECT(office, 200, "GET", "/v1/users", "");
+    SAYS(office, "\"items\":[]");
+    office_close(office);
+}
+
+Test(objects, keep_the_standard_group)
+{
+    struct office *office = office_open();
+    EXPECT(office, 200, "GET", "/v1/groups/default", "");
+    EXPECT(office, 409, "DELETE", "/v1/groups/default", "");
+    EXPECT(office, 409, "POST", "/v1/groups", "{\"name\":\"default\"}");
+    EXPECT(office, 201, "POST", "/v1/groups", "{\"name\":\"team\"}");
+    office_account(office, "a", ",\"group\":\"team,default\"");
+    EXPECT(office, 409, "DELETE", "/v1/groups/team", "");
+    SAYS(office, "a");
+    EXPECT(office, 200, "PATCH", "/v1/accounts/a", "{\"group\":\"default\"}");
+    EXPECT(office, 200, "DELETE", "/v1/groups/team", "");
+    office_close(office);
+}
+
+Test(objects, of_an_account_that_is_reset_or_given_another_key_start_fresh)
+{
+    struct office *office = office_open();
+    struct segment *segment = office->segment;
+    office_account(office, "a", "");
+    static const char *const ways[][3] = {
+        { "POST", "/v1/accounts/a/reset", "" },
+        { "PATCH", "/v1/accounts/a", "{\"secret\":\"sk-another-5678\"}" },
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        uint64_t now_ms = clock_now_ms();
+        health_failure(segment, 0, 0, HEALTH_REASON_AUTH, 3600000, 401, STR("no"), now_ms);
+        spell_cast(segment, 0, STR("m"), 3600000, now_ms);
+        EXPECT(office, 200, ways[i][0], ways[i][1], ways[i][2]);
+        cr_expect(health_ok(segment, 0, now_ms), "%s", ways[i][1]);
+        cr_expect_eq(spell_left_ms(segment, 0, STR("m"), now_ms), 0, "%s", ways[i][1]);
+    }
+    EXPECT(office, 404, "POST", "/v1/accounts/a/revive", "");
+    EXPECT(office, 405, "GET", "/v1/accounts/a/reset", "");
     office_close(office);
 }

@@ -307,6 +307,10 @@ on_member(void *context, const struct json_member *member)
         return true;
     }
     if (find_member(row, member->name, &is_one)) {
+        if (strstr(row->member, "_above_k_") != NULL) {
+            row->why = "above: how many thousands of input tokens the above-prices begin with";
+            return false;
+        }
         return put_price(row, number_text(member->value), is_one);
     }
     char name[128];

@@ -104,3 +104,35 @@ Test(orphan, with_torn_values_stays_in_bounds)
     cr_expect_eq(strlen(record.model), sizeof record.model - 1);
     cr_expect_eq(strlen(record.address), sizeof record.address - 1);
 }
+
+/* The worker would have come to the same sum: prices and multipliers stand in the lease. */
+Test(orphan, is_charged_at_the_prices_of_its_lease)
+{
+    struct lease_view lease = lease_of_a_stream();
+    struct ledger_record record;
+    struct lease_bill *bill = &lease.data.bill;
+    bill->is_billable = 1;
+    bill->price_source = 1;
+    bill->tier = 1;
+    bill->multiplier_ppm = 2000000;
+    bill->account_ppm = 500000;
+    bill->rates.pico[MONEY_IN_FRESH] = 1000000;
+    bill->rates.pico[MONEY_OUT_TEXT] = 3000000;
+    bill->rates.pico[MONEY_OUT_REASONING] = 4000000;
+    bill->upstream.pico[MONEY_IN_FRESH] = 7000000;
+    cr_assert(orphan_bill(&lease, &record));
+    /* 5 fresh, 6 of 9 out are text, 3 are reasoning: 5 + 18 + 12 microdollars, twice */
+    cr_expect_eq(record.cost_nano, 70000);
+    cr_expect_eq(record.upstream_nano, 17500);
+    cr_expect(record.flags == 0 && record.tier == 1 && record.price_source == 1);
+    lease.data.tokens.is_estimated = 1;
+    cr_assert(orphan_bill(&lease, &record));
+    cr_expect_eq(record.source, LEDGER_ESTIMATED);
+    lease.data.bytes_out = 0;
+    cr_assert(orphan_bill(&lease, &record));
+    cr_expect(record.cost_nano == 0 && record.flags == LEDGER_FREE, "nothing was delivered");
+    cr_expect_eq(record.upstream_nano, 17500);
+    bill->price_source = 0;
+    cr_assert(orphan_bill(&lease, &record));
+    cr_expect_eq(record.flags, LEDGER_FREE | LEDGER_UNPRICED);
+}

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/jsonscan.h"
+#include "base/jsonskip.h"
 #include "base/limits.h"
 
 /* Reads the value at `at` (blanks skipped) into *out. */
@@ -317,6 +318,13 @@ json_string(struct json_value value, struct arena *arena, struct str *out)
     CHECK(json_unescape(content, bytes, content.len, &len));
     *out = str_make(bytes, len);
     return ERR_OK;
+}
+
+const char *
+json_skip_plain(const char *at, const char *end)
+{
+    const uint8_t *from = (const uint8_t *)at;
+    return (const char *)jsonskip_plain(from, from, (const uint8_t *)end);
 }
 
 /* --- members by name --- */

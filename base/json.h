@@ -135,6 +135,10 @@ json_name_is(const struct json_member *member, struct str name)
 bool json_string_is(struct json_value value, struct str text);
 bool json_name_is(const struct json_member *member, struct str text);
 
+/* The first byte at or behind `at` that is no plain ASCII character of a string (a quote, a
+ * backslash, a control byte, a byte beyond ASCII), or `end`. */
+const char *json_skip_plain(const char *at, const char *end);
+
 /* Integers exactly; ERR_BAD for another kind, a fraction that is not zero, or out of range.
  * Accepts 12.0 and 1e3, as relays send them. */
 MUST_CHECK enum err json_i64(struct json_value value, int64_t *out);

@@ -5,7 +5,7 @@
  * every x86-64 has (256 with AVX2 when the processor has that and the string is long); elsewhere
  * bytes go one by one. Nothing past the end is ever read.
  *
- * Private to jsonscan.c and jsonw.c. Runs in: every process. Pure.
+ * Private to the json files. Runs in: every process. Pure.
  */
 #ifndef BASE_JSONSKIP_H
 #define BASE_JSONSKIP_H

@@ -151,8 +151,9 @@ rand_text(char *out, size_t out_chars)
         size_t want = out_chars - done < sizeof(bytes) ? out_chars - done : sizeof(bytes);
         rand_bytes(bytes, want);
         for (size_t i = 0; i < want; i++) {
-            if (bytes[i] < 256 - 256 % letter_count) { /* 248: even odds for every letter */
-                out[done++] = letters[bytes[i] % letter_count];
+            unsigned letter = bytes[i] & 63u;
+            if (letter < letter_count) { /* even odds for every letter */
+                out[done++] = letters[letter];
             }
         }
     }

@@ -55,22 +55,20 @@ str_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char)(c + ('a' - 'A')) : c;
 }
 
-/* Eight bytes at once: equal but for case differ at most in bit 0x20 of letters, so any other
- * difference decides, and only the bytes that do differ in that bit are looked at. */
+/* Eight bytes at once: equal but for case differ at most in bit 0x20 of letters. */
 static inline bool
 str_equal_nocase_word(uint64_t left, uint64_t right)
 {
+    const uint64_t ones = 0x0101010101010101ull;
     uint64_t differ = left ^ right;
-    if ((differ & ~0x2020202020202020ull) != 0) {
+    if ((differ & ~(ones * 0x20)) != 0) {
         return false;
     }
-    for (; differ != 0; differ &= differ - 1) {
-        unsigned letter = ((unsigned)(left >> (__builtin_ctzll(differ) & ~7)) & 0xffu) | 0x20u;
-        if (letter < 'a' || letter > 'z') {
-            return false;
-        }
-    }
-    return true;
+    /* The top bit of each byte: at least 'a', and above 'z', when it is made lower case. */
+    uint64_t lower = (left | ones * 0x20) & ones * 0x7f;
+    uint64_t from_a = lower + ones * (0x80 - 'a');
+    uint64_t above_z = lower + ones * (0x7f - 'z');
+    return ((differ << 2) & ~(from_a & ~above_z & ~left)) == 0;
 }
 
 /* The first four and the last four of four to seven bytes. */

@@ -30,8 +30,12 @@ static const struct str passed_fields[] = {
 static bool
 field_passes(struct str name)
 {
+    char first = name.len == 0 ? '\0' : str_lower(name.data[0]);
     for (size_t i = 0; i < sizeof passed_fields / sizeof passed_fields[0]; i++) {
         struct str row = passed_fields[i];
+        if (row.data[0] != first) {
+            continue;
+        }
         bool is_prefix = row.data[row.len - 1] == '-';
         if (name.len < row.len || (!is_prefix && name.len != row.len)) {
             continue;

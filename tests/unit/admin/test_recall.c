@@ -312,6 +312,12 @@ Test(recall, welcomes_who_passed_an_admins_test)
     bench(&f, 0, HEALTH_REASON_RATE_LIMITED, 1000, HOUR_MS);
     recall_welcome(f.yard.reach, &f.entries[0].account);
     cr_expect(look(&f, 0).state == HEALTH_OK && look(&f, 0).probe_found == HEALTH_FOUND_WELL);
+    health_disable(f.segment, 0, 2, HEALTH_REASON_AUTH, 401, STR("no"), now(&f));
+    f.view.account_count = 3;
+    recall_look(f.recall, &f.view);
+    cr_expect_eq(look(&f, 2).state, HEALTH_DISABLED, "nobody asks a stopped one by itself");
+    recall_welcome(f.yard.reach, &f.entries[2].account);
+    cr_expect_eq(look(&f, 2).state, HEALTH_OK);
     recall_welcome(f.yard.reach, &f.entries[1].account);
     cr_expect(look(&f, 1).probed_ms == 0, "who does not rest was not asked");
     finish(&f);

@@ -4,6 +4,7 @@
 
 #include "admin/adminconf.h"
 #include "admin/bindings.h"
+#include "admin/books.h"
 #include "admin/explain.h"
 #include "admin/live.h"
 #include "admin/objects.h"
@@ -111,6 +112,12 @@ route_rest(struct server_request *request, struct str first, struct str second, 
         explain_handle(request);
     } else if (is_get && str_equal(first, STR("usage")) && str_equal(second, STR("recent"))) {
         live_recent(request);
+    } else if (is_get && str_equal(first, STR("usage")) && str_equal(second, STR("report"))) {
+        books_report(request);
+    } else if (is_get && str_equal(first, STR("ledger")) && str_equal(second, STR("verify"))) {
+        books_verify(request);
+    } else if (is_get && str_equal(first, STR("ledger")) && str_equal(second, STR("export"))) {
+        books_export(request);
     } else if (str_equal(first, STR("prices")) && third.len == 0) {
         return prices_handle(request, second);
     } else if (is_get && str_equal(first, STR("unpriced"))) {
@@ -176,7 +183,10 @@ on_bad(struct server_request *request, const struct parser_error *error)
 static void
 on_room(struct server_request *request)
 {
-    (void)request; /* answers are written whole */
+    const struct api_owner *owner = request->owner;
+    if (owner != NULL && owner->on_room != NULL) {
+        owner->on_room(request);
+    }
 }
 
 static const struct server_hooks hooks = {

@@ -8,7 +8,12 @@
  *   DELETE /v1/sticky[?account=NAME]          forgets them, or those of one account
  *   GET    /v1/explain?key=K&model=M&dialect=D&session=S  a dry run of the selection
  *   GET    /v1/usage/recent?count=N           finished requests, newest first
- *   GET    /v1/{users|keys|groups|accounts}   {"items":[...]}
+ *   GET    /v1/usage/report?by=user&since=24h&until=...&format=json|csv   sums of a span
+ *   GET    /v1/ledger/verify                  does everything add up?
+ *   GET    /v1/ledger/export?since=...&until=...&format=csv|jsonl   every record
+ *   GET    /v1/users/{name}/balance
+ *   POST   /v1/users/{name}/topup             {"amount":"12.5","note":"..."}
+ *   GET    /v1/{users|keys|groups|accounts|plans}   {"items":[...]}
  *   POST   /v1/{nouns}                        create; a key's answer has "key", shown once
  *   GET    /v1/{nouns}/{name}
  *   PATCH  /v1/{nouns}/{name}                 set
@@ -43,6 +48,7 @@ struct server_request;
  * must end the request. */
 struct api_owner {
     void (*on_gone)(struct server_request *request);
+    void (*on_room)(struct server_request *request); /* server.h's; NULL = writes all at once */
 };
 
 /* Starts serving on heritage->admin_fd. */

@@ -5,6 +5,7 @@
 
 #include "admin/api.h"
 #include "admin/balance.h"
+#include "admin/entry.h"
 #include "admin/recorder.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -234,66 +235,6 @@ live_kill(struct server_request *request, struct str request_id)
 
 /* --- finished requests --- */
 
-/* What it cost, and what that was made of: dollars, and dollars a million tokens. */
-static void
-put_bill(struct jsonw *w, const struct ledger_record *record)
-{
-    char text[MONEY_TEXT_BYTES];
-    balance_put(w, "cost", record->cost_nano);
-    balance_put(w, "upstream_cost", record->upstream_nano);
-    jsonw_put_bool(w, "priced", (record->flags & LEDGER_UNPRICED) == 0);
-    jsonw_put_bool(w, "last", record->is_last != 0);
-    jsonw_put_text(w, "price_source", price_source_text((enum price_source)record->price_source));
-    jsonw_put_text(w, "tier", price_service_text((enum price_service)record->tier));
-    jsonw_name(w, "multiplier");
-    jsonw_raw(w, str_make(text, money_text(record->multiplier_ppm, 6, text)));
-    for (uint32_t kind = 0; kind < MONEY_KINDS; kind++) {
-        char name[64] = "price_";
-        if (record->rates.pico[kind] != 0) {
-            str_copy(name + 6, sizeof name - 6, str_of(money_kind_text((enum money_kind)kind)));
-            jsonw_name(w, name);
-            bool is_one = kind == MONEY_IMAGE || kind == MONEY_REQUEST;
-            jsonw_raw(w, str_make(text, money_text((int64_t)record->rates.pico[kind],
-                                                   is_one ? 12 : 6, text)));
-        }
-    }
-}
-
-static void
-put_record(struct jsonw *w, const struct ledger_record *record, uint64_t sequence)
-{
-    char time[CLOCK_TEXT_BYTES];
-    jsonw_object(w);
-    jsonw_put_u64(w, "sequence", sequence);
-    jsonw_put_text(w, "time", clock_text(record->start_wall_ms, time));
-    jsonw_put_text(w, "request", record->request_id);
-    jsonw_put_u64(w, "status", record->status);
-    jsonw_put_text(w, "code", record->code);
-    jsonw_put_text(w, "endpoint", endpoint_text(record->endpoint));
-    jsonw_put_u64(w, "key_id", record->key_id);
-    jsonw_put_u64(w, "user_id", record->user_id);
-    jsonw_put_u64(w, "group_id", record->group_id);
-    jsonw_put_u64(w, "account_id", record->account_id);
-    jsonw_put_text(w, "model", record->model);
-    jsonw_put_text(w, "sent", record->model_sent);
-    jsonw_put_bool(w, "stream", record->is_stream != 0);
-    jsonw_put_u64(w, "attempt", record->attempt);
-    jsonw_put_u64(w, "in", record->in_fresh);
-    jsonw_put_u64(w, "cached", record->in_cache_read);
-    jsonw_put_u64(w, "cache_write_5m", record->in_cache_write_5m);
-    jsonw_put_u64(w, "cache_write_1h", record->in_cache_write_1h);
-    jsonw_put_u64(w, "out", record->out_total);
-    jsonw_put_u64(w, "reasoning", record->out_reasoning);
-    jsonw_put_text(w, "usage", usage_source_name((enum usage_source)record->source));
-    put_bill(w, record);
-    jsonw_put_u64(w, "first_byte_ms", record->first_byte_ms);
-    jsonw_put_u64(w, "duration_ms", record->duration_ms);
-    jsonw_put_u64(w, "bytes_in", record->bytes_in);
-    jsonw_put_u64(w, "bytes_out", record->bytes_out);
-    jsonw_put_text(w, "client", record->address);
-    jsonw_close(w);
-}
-
 static uint32_t
 wanted_count(struct str query)
 {
@@ -328,7 +269,7 @@ live_recent(struct server_request *request)
         uint32_t ask = want < 16 ? want : 16;
         err = ledger_recent(recorder->ledger, before, records, sequences, ask, &count);
         for (uint32_t i = 0; err == ERR_OK && i < count; i++) {
-            put_record(&w, &records[i], sequences[i]);
+            entry_put(&w, &records[i], sequences[i]);
             before = sequences[i];
         }
         want -= count;

@@ -5,6 +5,7 @@
 #include "admin/api.h"
 #include "admin/drainer.h"
 #include "admin/remember.h"
+#include "admin/reporter.h"
 #include "admin/trial.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -208,7 +209,8 @@ open_all(struct process *its)
     struct recorder *recorder = &its->recorder;
     const struct storeconf *conf = recorder->heritage->store;
     uint32_t conns = ADMIN_CONNS_MAX + SERVER_SPARE_CONNS;
-    enum err err = loop_make(conns + 16, 2 * conns + JOBS_MAX + 16, &recorder->loop);
+    enum err err = loop_make(conns + REPORTS_MAX + 16, 2 * conns + JOBS_MAX + REPORTS_MAX + 16,
+                             &recorder->loop);
     if (err == ERR_OK) {
         err = child_open(&its->child, recorder->loop, recorder->heritage, &child_hooks);
     }
@@ -239,6 +241,7 @@ recorder_main(const struct heritage *heritage)
     recorder->is_writable = true;
     recorder->started_wall_ms = clock_wall_ms();
     list_init(&recorder->trials);
+    list_init(&recorder->reports);
     child_enter(heritage);
     enum err err = open_all(process);
     if (err != ERR_OK) {
@@ -267,6 +270,7 @@ recorder_main(const struct heritage *heritage)
         log_flush();
         return EXIT_BROKEN;
     }
+    reporter_stop(recorder);
     commit(process);
     remember_look(process->remember);
     remember_free(process->remember);

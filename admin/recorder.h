@@ -30,7 +30,9 @@ struct recorder {
     struct loop *loop;
     struct server *server;
     struct ledger *ledger;
-    struct list trials; /* account tests under way: trial.c */
+    struct list trials;  /* account tests under way: trial.c */
+    struct list reports; /* being made: reporter.c */
+    uint32_t report_count;
     bool is_draining;
     bool is_writable;  /* the last commit worked */
     char why_not[128]; /* why it did not, for status */

@@ -144,6 +144,8 @@
 #define ADMIN_CONNS_MAX 32u
 #define ADMIN_BODY_BYTES_MAX 1048576u
 #define ADMIN_ANSWER_BYTES_MAX (64u * 1024 * 1024)
+#define REPORTS_MAX 4u        /* children of the recorder that make reports */
+#define REPORT_MS_MAX 600000u /* one of them may take; ten million records take half a minute */
 
 /* --- one request's attempts --- */
 #define ATTEMPTS_MAX 16u   /* [upstream] max_switches + 1 and the dead-pool retries */

@@ -218,15 +218,17 @@ write_json(struct kv_txn *txn, const struct summary *summary, struct reporter_ou
 {
     char label[LABEL_BYTES];
     enum err err = ERR_OK;
-    reporter_put(out, STR("{\"items\":["));
+    reporter_put(out, STR("{\"by\":\""));
+    reporter_put(out, str_of(summary_by_text(summary->by)));
+    reporter_put(out, STR("\",\"items\":["));
     for (uint32_t i = 0; i < summary->count && err == ERR_OK; i++) {
         reporter_put(out, i == 0 ? STR("") : STR(","));
         label_of(txn, summary->by, &summary->lines[i], label);
-        err = put_object(out, summary_by_text(summary->by), label, &summary->lines[i].sums);
+        err = put_object(out, "name", label, &summary->lines[i].sums);
     }
     if (err == ERR_OK && summary->rest.attempts != 0) {
         reporter_put(out, STR(","));
-        err = put_object(out, summary_by_text(summary->by), "(others)", &summary->rest);
+        err = put_object(out, "name", "(others)", &summary->rest);
     }
     reporter_put(out, STR("],\"total\":"));
     err = err != ERR_OK ? err : put_object(out, NULL, "", &summary->all);

@@ -1,5 +1,6 @@
 /*
- * call.h - one request to the admin socket, blocking, with a bound on time and size.
+ * call.h - one request to the admin socket, blocking, with a bound on time; and on size, unless it
+ * is streamed.
  *
  * Runs in: sub2apictl.
  */
@@ -21,5 +22,10 @@
 MUST_CHECK enum err
 call_admin(const char *socket_path, const char *method, const char *path, struct str json,
            uint16_t *out_status, struct buf *body, char why[CALL_WHY_BYTES]);
+
+/* A GET whose body is written to out_fd as it comes, however long it is; a refusal's goes into
+ * `body`. ERR_BAD also when the answer was cut before its end. */
+MUST_CHECK enum err call_stream(const char *socket_path, const char *path, int out_fd,
+                                uint16_t *out_status, struct buf *body, char why[CALL_WHY_BYTES]);
 
 #endif

@@ -141,6 +141,19 @@ static const struct table_column unpriced_columns[] = {
     { "last", "LAST" },
     { "account", "ACCOUNT" },
 };
+static const struct table_column report_columns[] = {
+    { "name", "NAME" },
+    { "requests", "REQUESTS" },
+    { "failures", "FAILURES" },
+    { "in", "IN" },
+    { "cached", "CACHED" },
+    { "cache_write", "CACHE WRITE" },
+    { "out", "OUT" },
+    { "cost", "COST $" },
+    { "upstream_cost", "UPSTREAM $" },
+    { "first_byte_ms", "FIRST MS" },
+    { "duration_ms", "MS" },
+};
 static const struct table_column process_columns[] = {
     { "kind", "PROCESS" },
     { "worker", "NO" },
@@ -171,4 +184,5 @@ const struct table_columns columns_price = COLUMNS(price_columns);
 const struct table_columns columns_import = COLUMNS(import_columns);
 const struct table_columns columns_unpriced = COLUMNS(unpriced_columns);
 const struct table_columns columns_usage = COLUMNS(usage_columns);
+const struct table_columns columns_report = COLUMNS(report_columns);
 const struct table_columns columns_processes = COLUMNS(process_columns);

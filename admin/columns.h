@@ -19,6 +19,7 @@ extern const struct table_columns columns_price;
 extern const struct table_columns columns_import;
 extern const struct table_columns columns_unpriced;
 extern const struct table_columns columns_usage;
+extern const struct table_columns columns_report;
 extern const struct table_columns columns_processes;
 
 #endif

@@ -25,10 +25,13 @@ struct value {
 static void
 set_text(struct value *value, const char *text)
 {
+    size_t at = 0;
     value->kind = TEXT;
-    size_t length = strnlen(text, sizeof value->text - 1);
-    memcpy(value->text, text, length);
-    value->text[length] = '\0';
+    while (text[at] != '\0' && at < sizeof value->text - 1) {
+        value->text[at] = text[at];
+        at++;
+    }
+    value->text[at] = '\0';
 }
 
 static void

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/call.h"
 #include "base/arena.h"
@@ -135,6 +136,23 @@ errand_ask(const struct errand *errand, const char *method, const char *path, st
         return ERRAND_REFUSED;
     }
     return ERRAND_DONE;
+}
+
+int
+errand_stream(const struct errand *errand, const char *path)
+{
+    uint16_t status = 0;
+    char why[CALL_WHY_BYTES];
+    struct buf body;
+    buf_init(&body, ADMIN_BODY_BYTES_MAX);
+    enum err err = call_stream(errand->socket, path, STDOUT_FILENO, &status, &body, why);
+    if (err != ERR_OK) {
+        fprintf(stderr, "sub2apictl: %s\n", why);
+    } else if (status >= 300) {
+        complain(buf_str(&body));
+    }
+    buf_fini(&body);
+    return err == ERR_OK && status < 300 ? ERRAND_DONE : ERRAND_REFUSED;
 }
 
 static enum err

@@ -89,6 +89,8 @@ void errand_help(const struct errand_noun *const *nouns, FILE *to);
 /* ERRAND_DONE with the body appended, or another code after saying why. */
 int errand_ask(const struct errand *errand, const char *method, const char *path, struct str json,
                struct buf *body);
+/* A GET whose answer goes to standard output as it comes. */
+int errand_stream(const struct errand *errand, const char *path);
 /* What the verb's row says, without arguments and options: the rest of `run`. */
 int errand_show(const struct errand *errand, struct str body);
 int errand_show_raw(struct str body);

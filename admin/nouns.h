@@ -22,6 +22,7 @@
     X(ctllive_explain)    \
     X(ctlsticky_noun)     \
     X(ctlusage_noun)      \
+    X(ctlledger_noun)     \
     X(ctllive_kill)       \
     X(ctllive_reload)     \
     X(ctllive_stop)

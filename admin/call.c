@@ -130,7 +130,9 @@ take_body(struct answer *answer)
         err = parser_chunked_feed(&answer->chunked, bytes, &body, &used);
         err = err == ERR_OK && answer->chunked.is_done ? ERR_EOF : err;
     } else if (answer->framing == PARSER_LENGTH) {
-        body.len = body.len < answer->left ? body.len : (size_t)answer->left;
+        if (body.len > answer->left) {
+            return ERR_BAD;
+        }
         answer->left -= body.len;
         err = answer->left == 0 ? ERR_EOF : ERR_OK;
     } else if (answer->framing == PARSER_NO_BODY) {

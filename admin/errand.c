@@ -145,7 +145,8 @@ errand_stream(const struct errand *errand, const char *path)
     char why[CALL_WHY_BYTES];
     struct buf body;
     buf_init(&body, ADMIN_BODY_BYTES_MAX);
-    enum err err = call_stream(errand->socket, path, STDOUT_FILENO, &status, &body, why);
+    fflush(stdout);
+    enum err err = call_stream(errand->socket, path, fileno(stdout), &status, &body, why);
     if (err != ERR_OK) {
         fprintf(stderr, "sub2apictl: %s\n", why);
     } else if (status >= 300) {

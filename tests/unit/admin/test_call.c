@@ -84,6 +84,45 @@ Test(call, takes_a_body_that_ends_with_the_connection)
     buf_fini(&body);
 }
 
+Test(call, takes_chunks_and_notices_when_they_are_cut)
+{
+    cr_assert_eq(call("\r\n\r\n",
+                      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      "3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n",
+                      "GET", "/v1/status", ""),
+                 ERR_OK, "%s", why);
+    cr_expect(str_equal(buf_str(&body), STR("{\"a\":1}")));
+    buf_fini(&body);
+    cr_expect_neq(call("\r\n\r\n",
+                       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{\"a\":1}\r\n",
+                       "GET", "/v1/status", ""),
+                  ERR_OK);
+    cr_expect(strstr(why, "was cut") != NULL, "%s", why);
+    buf_fini(&body);
+}
+
+Test(call, streams_a_good_body_and_keeps_a_refusal)
+{
+    int ends[2];
+    char got[64] = "";
+    cr_assert(pipe(ends) == 0);
+    const char *good = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    pid_t pid = serve("\r\n\r\n", good, strlen(good));
+    buf_init(&body, 1024);
+    cr_expect_eq(call_stream(path, "/v1/ledger/export", ends[1], &status, &body, why), ERR_OK);
+    waitpid(pid, NULL, 0);
+    cr_expect(read(ends[0], got, sizeof got) == 5 && strcmp(got, "hello") == 0);
+    const char *bad = "HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno";
+    pid = serve("\r\n\r\n", bad, strlen(bad));
+    cr_expect_eq(call_stream(path, "/v1/ledger/export", ends[1], &status, &body, why), ERR_OK);
+    waitpid(pid, NULL, 0);
+    cr_expect(status == 400 && str_equal(buf_str(&body), STR("no")));
+    unlink(path);
+    buf_fini(&body);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 Test(call, refuses_what_is_no_whole_answer)
 {
     static const char *const bad[] = {

@@ -12,8 +12,6 @@
 
 #define VALUE_BYTES 128u
 #define NANO_SCALE 9u
-/* Picodollars a token are dollars a million tokens, times a million. */
-#define PRICE_SCALE 6u
 
 enum kind { TEXT, NUMBER, DOLLARS, PRICE, BOOL };
 
@@ -87,11 +85,13 @@ charged_text(uint8_t charged)
     return (charged & LEDGER_BALANCE) != 0 ? "balance" : "";
 }
 
+/* Picodollars a token are dollars a million tokens times 10^6, and dollars for one times 10^12. */
 static void
-set_rate(struct value *value, const struct ledger_record *record, enum money_kind kind)
+set_rate(struct value *value, const struct ledger_record *record, enum money_kind kind,
+         uint32_t scale)
 {
     uint64_t pico = record->rates.pico[kind];
-    set_money(value, pico > INT64_MAX ? INT64_MAX : (int64_t)pico, PRICE_SCALE, PRICE);
+    set_money(value, pico > INT64_MAX ? INT64_MAX : (int64_t)pico, scale, PRICE);
 }
 
 /* X(name, statement that sets *v from r) */
@@ -123,11 +123,18 @@ set_rate(struct value *value, const struct ledger_record *record, enum money_kin
     X("cost", set_money(v, r->cost_nano, NANO_SCALE, DOLLARS))                                 \
     X("upstream_cost", set_money(v, r->upstream_nano, NANO_SCALE, DOLLARS))                    \
     X("charged_to", set_text(v, charged_text(r->charged)))                                     \
-    X("unpriced", set_bool(v, (r->flags & LEDGER_UNPRICED) != 0))                              \
+    X("priced", set_bool(v, (r->flags & LEDGER_UNPRICED) == 0))                                \
     X("multiplier", set_money(v, r->multiplier_ppm, 6, PRICE))                                 \
-    X("price_in", set_rate(v, r, MONEY_IN_FRESH))                                              \
-    X("price_cached", set_rate(v, r, MONEY_IN_CACHE_READ))                                     \
-    X("price_out", set_rate(v, r, MONEY_OUT_TEXT))                                             \
+    X("price_input", set_rate(v, r, MONEY_IN_FRESH, 6))                                        \
+    X("price_cache_read", set_rate(v, r, MONEY_IN_CACHE_READ, 6))                              \
+    X("price_cache_write", set_rate(v, r, MONEY_IN_CACHE_WRITE_5M, 6))                         \
+    X("price_cache_write_1h", set_rate(v, r, MONEY_IN_CACHE_WRITE_1H, 6))                      \
+    X("price_output", set_rate(v, r, MONEY_OUT_TEXT, 6))                                       \
+    X("price_reasoning", set_rate(v, r, MONEY_OUT_REASONING, 6))                               \
+    X("price_image", set_rate(v, r, MONEY_IMAGE, 12))                                          \
+    X("price_request", set_rate(v, r, MONEY_REQUEST, 12))                                      \
+    X("price_source",                                                                          \
+      set_text(v, price_source_text((enum price_source)(r->price_source % PRICE_SOURCES))))    \
     X("tier", set_text(v, price_service_text((enum price_service)(r->tier % PRICE_SERVICES)))) \
     X("first_byte_ms", set_number(v, r->first_byte_ms))                                        \
     X("duration_ms", set_number(v, r->duration_ms))                                            \

@@ -2,7 +2,7 @@
  * entry.h - one usage record for people and programs: as JSON, and as a line of CSV.
  *
  * Both have the same fields under the same names. Money is dollars, exactly; a price is dollars a
- * million tokens.
+ * million tokens, or for one image or request.
  *
  * Runs in: recorder and its reporting children. Pure.
  */

@@ -3,7 +3,7 @@
  *
  * A noun is a table of verbs, and a verb is a row: how it is asked for, what it asks of the admin
  * socket, and how the answer is shown. Most are nothing but their row. A new noun is one file
- * with an `errand_noun` in it (admin/ctlusage.c is a short one) and one line in nouns.h; help,
+ * with an `errand_noun` in it (admin/ctlsticky.c is a short one) and one line in nouns.h; help,
  * options, --json, errors and exit codes come from here.
  *
  * Exit codes: ERRAND_DONE, ERRAND_REFUSED (the gateway refused, or its answer says "ok":false),

@@ -57,7 +57,7 @@ Test(entry, is_exact_in_json)
     static const char *const want[][2] = {
         { "sequence", "7" },          { "time", "\"2026-11-21T04:08:45.123Z\"" },
         { "cost", "0.0000975" },      { "upstream_cost", "0.000000001" },
-        { "multiplier", "1.5" },      { "price_in", "2.5" },
+        { "multiplier", "1.5" },      { "price_input", "2.5" },
         { "charged_to", "\"plan\"" }, { "tier", "\"flex\"" },
         { "stream", "false" },        { "last", "true" },
         { "endpoint", "\"chat\"" },   { "model", "\"=1+1 \\\"x\\\"\\n\"" },

@@ -2,12 +2,11 @@
  * chatout.c - the neutral form becomes a Chat Completions request.
  */
 #include "base/check.h"
-#include "base/digest.h"
 #include "base/jsonw.h"
 #include "proto/chat.h"
 #include "proto/chattalk.h"
 #include "proto/chattool.h"
-#include "proto/effort.h"
+#include "proto/openai.h"
 #include "proto/strict.h"
 
 #define STOPS_SENT_MAX 4u /* more are refused upstream; the gateway watches for the rest */
@@ -105,16 +104,9 @@ write_stops(const struct codec_job *job, struct jsonw *w)
 static void
 write_effort(const struct codec_job *job, struct jsonw *w)
 {
-    const struct hub_thinking *thinking = &job->request->thinking;
-    enum hub_effort effort = thinking->effort;
-    if (effort == HUB_EFFORT_UNSET && thinking->has_budget) {
-        effort = effort_of_budget(thinking->budget_tokens);
-    }
-    enum hub_effort sent = effort_degrade(effort, job->target->caps->efforts);
-    if (sent != HUB_EFFORT_UNSET) {
-        jsonw_put_text(w, "reasoning_effort", effort_name(sent));
-    } else if (effort != HUB_EFFORT_UNSET && effort != HUB_EFFORT_AUTO) {
-        hub_drop(job->losses, str_of(hub_field_name(job->request, HUB_FIELD_THINKING)));
+    const char *effort = openai_effort(job);
+    if (effort != NULL) {
+        jsonw_put_text(w, "reasoning_effort", effort);
     }
 }
 
@@ -169,62 +161,21 @@ write_modes(const struct codec_job *job, struct jsonw *w)
 /* --- bookkeeping --- */
 
 static void
-write_tier(const struct codec_job *job, struct jsonw *w)
-{
-    static const struct {
-        const char *from;
-        const char *to; /* NULL: nothing is said */
-    } words[] = {
-        { "standard_only", "default" },
-        { "standard", "default" },
-        { "unspecified", NULL },
-    };
-    struct str tier = job->request->tier;
-    if (tier.len == 0) {
-        return;
-    }
-    const char *mapped = NULL;
-    bool is_mapped = false;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (str_equal_nocase(tier, str_of(words[i].from))) {
-            is_mapped = true;
-            mapped = words[i].to;
-        }
-    }
-    if (!is_mapped) {
-        jsonw_put_str(w, "service_tier", tier);
-    } else if (mapped != NULL) {
-        jsonw_put_text(w, "service_tier", mapped);
-    }
-}
-
-/* Anthropic's user ids are JSON or long: a hash stands for them. */
-static void
-write_end_user(const struct codec_job *job, struct jsonw *w)
-{
-    struct str user = job->request->end_user;
-    if (user.len == 0) {
-        return;
-    }
-    char hex[2 * DIGEST_BYTES + 1];
-    if (job->request->shape.dialect == DIALECT_ANTHROPIC) {
-        struct digest digest;
-        digest_sha256(user, &digest);
-        digest_hex(digest.bytes, DIGEST_BYTES, hex);
-        user = str_make(hex, 2 * DIGEST_BYTES);
-    }
-    jsonw_put_str(w, job->target->caps->safety_identifier ? "safety_identifier" : "user", user);
-}
-
-static void
 write_bookkeeping(const struct codec_job *job, struct jsonw *w)
 {
     const struct hub_request *request = job->request;
     if (request->verbosity.len > 0) {
         jsonw_put_str(w, "verbosity", request->verbosity);
     }
-    write_tier(job, w);
-    write_end_user(job, w);
+    struct str tier = openai_tier(request->tier);
+    if (tier.len > 0) {
+        jsonw_put_str(w, "service_tier", tier);
+    }
+    char hash[OPENAI_USER_BYTES];
+    struct str user = openai_user(request, hash);
+    if (user.len > 0) {
+        jsonw_put_str(w, job->target->caps->safety_identifier ? "safety_identifier" : "user", user);
+    }
     if (request->cache_key.len > 0) {
         jsonw_put_str(w, "prompt_cache_key", request->cache_key);
     }
@@ -246,22 +197,6 @@ write_bookkeeping(const struct codec_job *job, struct jsonw *w)
 
 /* --- all of it --- */
 
-static bool
-says_json(const struct hub_request *request)
-{
-    for (const struct hub_message *at = request->messages; at != NULL; at = at->next) {
-        for (const struct hub_part *part = at->parts; part != NULL; part = part->next) {
-            struct str text = part->kind == HUB_TEXT ? part->text : str_make(NULL, 0);
-            for (size_t i = 0; i + 4 <= text.len; i++) {
-                if (str_equal_nocase(str_make(text.data + i, 4), STR("json"))) {
-                    return true;
-                }
-            }
-        }
-    }
-    return false;
-}
-
 enum err
 chatout_encode(const struct codec_job *job)
 {
@@ -269,10 +204,7 @@ chatout_encode(const struct codec_job *job)
     jsonw_begin(&w, job->to);
     jsonw_object(&w);
     jsonw_put_str(&w, "model", job->target->model);
-    /* json_object is refused when no message speaks of JSON. */
-    bool must_say = job->request->format.kind == HUB_FORMAT_JSON && !says_json(job->request);
-    enum err err =
-        chattalk_write(job, &w, must_say ? STR("Answer with a single JSON object.") : STR(""));
+    enum err err = chattalk_write(job, &w, openai_json_line(job->request));
     if (err == ERR_OK) {
         err = chattool_write(job, &w);
     }

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "proto/anthropic.h"
 #include "proto/chat.h"
+#include "proto/responses.h"
 
 static const struct codec codecs[DIALECT_COUNT] = {
     [DIALECT_CHAT] = { .dialect = DIALECT_CHAT,
@@ -21,7 +22,10 @@ static const struct codec codecs[DIALECT_COUNT] = {
                        .write_error = chatwrite_error,
                        .write_close = chatwrite_close,
                        .write_answer = chatwrite_answer },
-    [DIALECT_RESPONSES] = { .dialect = DIALECT_RESPONSES, .is_serial = true },
+    [DIALECT_RESPONSES] = { .dialect = DIALECT_RESPONSES,
+                            .is_serial = true,
+                            .decode = respin_decode,
+                            .encode = respout_encode },
     [DIALECT_ANTHROPIC] = { .dialect = DIALECT_ANTHROPIC,
                             .is_serial = true,
                             .decode = anthin_decode,

@@ -288,18 +288,20 @@ missing_result(struct arena *arena, const struct hub_call *call)
                                                                                         : part;
 }
 
-/* Appends a result to the tool message's list. */
-static void
-append_result(struct hub_message *message, struct hub_part *part)
+/* Appends a copy of the result to the tool message's list: the result itself still stands in the
+ * list of its own message, in front of what the user said behind it. */
+static bool
+append_result(struct arena *arena, struct hub_message *message, const struct hub_part *result)
 {
-    part->next = NULL;
-    part->tail = part;
-    if (message->parts == NULL) {
-        message->parts = part;
-        return;
+    struct hub_part *part = hub_part_to(arena, &message->parts, HUB_RESULT);
+    if (part == NULL) {
+        return false;
     }
-    message->parts->tail->next = part;
-    message->parts->tail = part;
+    struct hub_part *tail = part->tail;
+    *part = *result;
+    part->next = NULL;
+    part->tail = tail;
+    return true;
 }
 
 struct rebuild {
@@ -366,7 +368,9 @@ append_results(struct rebuild *rebuild, const struct hub_message *message, bool 
         }
         tool->role = HUB_TOOL;
         tool->index = message->index;
-        append_result(tool, result);
+        if (!append_result(arena, tool, result)) {
+            return ERR_FULL;
+        }
     }
     if (tool != NULL) {
         append(rebuild, tool);

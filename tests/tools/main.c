@@ -68,10 +68,35 @@ carry(struct vector *vector, struct walk spec)
     return text;
 }
 
+/* As a client's serialiser writes it: the files are indented for people. */
+static struct str
+squeezed(struct vector *vector, struct str json)
+{
+    char *to = arena_alloc_raw(&vector->arena, json.len + 1);
+    if (to == NULL) {
+        vector_die("no memory");
+    }
+    size_t len = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < json.len; i++) {
+        char c = json.data[i];
+        if (in_string && c == '\\' && i + 1 < json.len) {
+            to[len++] = c;
+            to[len++] = json.data[++i];
+            continue;
+        }
+        in_string = in_string != (c == '"');
+        if (in_string || (c != ' ' && c != '\n' && c != '\r' && c != '\t')) {
+            to[len++] = c;
+        }
+    }
+    return str_make(to, len);
+}
+
 struct str
 vector_text(struct vector *vector, struct walk value)
 {
-    struct str text = walk_raw(value);
+    struct str text = squeezed(vector, walk_raw(value));
     struct walk carriers = walk_get(vector->context, STR("carriers"));
     struct str name;
     for (struct walk spec = walk_first_member(carriers, &vector->arena, &name); walk_is_there(spec);

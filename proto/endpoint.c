@@ -67,6 +67,7 @@ static const struct endpoint_row rows[ENDPOINT_NUMBER] = {
     GET(HEALTHZ, "healthz", CHAT, "", LOCAL),
     GET(READYZ, "readyz", CHAT, "", LOCAL),
     GET(ROOT, "root", CHAT, "", LOCAL),
+    GET(OWN_USAGE, "own-usage", CHAT, "/v1/usage", ENDPOINT_LOCAL),
     [ENDPOINT_RESPONSES_WEBSOCKET] = { ENDPOINT_RESPONSES_WEBSOCKET, "responses-websocket",
                                        DIALECT_RESPONSES, ENDPOINT_GET, "POST", "", NULL, NULL,
                                        LOCAL },

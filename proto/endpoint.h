@@ -49,6 +49,7 @@ enum endpoint {
     ENDPOINT_READYZ,
     ENDPOINT_ROOT,
     ENDPOINT_RESPONSES_WEBSOCKET, /* GET on responses: 426 with an upgrade, 405 without */
+    ENDPOINT_OWN_USAGE,           /* what a key has used and may use: ours */
     ENDPOINT_NUMBER               /* how many there are */
 };
 

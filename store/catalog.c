@@ -16,6 +16,7 @@
 #include "store/object.h"
 #include "store/secret.h"
 #include "store/snapshot.h"
+#include "store/tally.h"
 
 #define RETRY_MS 1000u /* after a failed load: one line in the log a second, not one a request */
 
@@ -224,4 +225,17 @@ catalog_key(struct catalog *catalog, const struct digest *digest, const struct c
     catalog->scratch.group = snapshot_find_group(view->snapshot, catalog->scratch.key.group_id);
     *out = keycache_add(&view->keys, &catalog->scratch);
     return *out == NULL ? ERR_FULL : ERR_OK;
+}
+
+enum err
+catalog_total(struct catalog *catalog, enum model_kind kind, uint64_t id, struct ledger_total *out)
+{
+    struct kv_txn *txn = NULL;
+    *out = (struct ledger_total){ 0 };
+    enum err err = kv_begin(catalog->kv, &txn);
+    if (err == ERR_OK) {
+        err = tally_read(txn, kind, id, out);
+        kv_end(txn);
+    }
+    return err;
 }

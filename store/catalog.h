@@ -21,6 +21,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "store/ledger.h"
 #include "store/model.h"
 #include "store/pricelist.h"
 
@@ -93,5 +94,9 @@ struct catalog_key {
 };
 MUST_CHECK enum err
 catalog_key(struct catalog *catalog, const struct digest *digest, const struct catalog_key **out);
+
+/* Running totals of one object, as the store has them now. ERR_IO: it cannot be read. */
+MUST_CHECK enum err
+catalog_total(struct catalog *catalog, enum model_kind kind, uint64_t id, struct ledger_total *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include "shm/version.h"
 #include "worker/models.h"
 #include "worker/relay.h"
+#include "worker/statement.h"
 
 /* The longest model list: MODELS_MAX names with what stands around each. */
 #define LIST_BYTES_MAX (2u * 1024 * 1024)
@@ -80,9 +81,29 @@ decoded_id(struct relay *relay)
     return str_make(id, length);
 }
 
+static void
+own_usage(struct relay *relay, const struct catalog_key *key)
+{
+    struct buf body;
+    buf_init(&body, LIST_BYTES_MAX);
+    if (statement_write(relay->worker, key, &body) == ERR_OK) {
+        answer(relay, buf_str(&body));
+    } else {
+        relay_refuse(relay, &(struct reply){ .status = 503,
+                                             .code = "overloaded",
+                                             .message = STR("The gateway's store cannot be read, "
+                                                            "please retry later") });
+    }
+    buf_fini(&body);
+}
+
 void
 local_keyed(struct relay *relay, const struct catalog_key *key)
 {
+    if (relay->row->endpoint == ENDPOINT_OWN_USAGE) {
+        own_usage(relay, key);
+        return;
+    }
     struct models_want want = { .view = relay->view,
                                 .key = key,
                                 .shape = relay->hit.dialect,

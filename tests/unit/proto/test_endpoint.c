@@ -62,6 +62,8 @@ Test(endpoint, finds_each_path_and_alias)
         { "POST", "/v1/images/edits", F, ENDPOINT_IMAGES_EDITS, NULL, C },
         { "POST", "/v1/audio/transcriptions", F, ENDPOINT_AUDIO_TRANSCRIPTIONS, NULL, C },
         { "POST", "/v1/rerank", F, ENDPOINT_RERANK, NULL, C },
+        { "GET", "/v1/usage", F, ENDPOINT_OWN_USAGE, NULL, C },
+        { "GET", "/usage", F, ENDPOINT_OWN_USAGE, NULL, C },
         { "GET", "/v1/models", F, ENDPOINT_MODELS_LIST, NULL, C },
         { "HEAD", "/models/", F, ENDPOINT_MODELS_LIST, NULL, C },
         { "GET", "/v1beta/models", F, ENDPOINT_MODELS_LIST, NULL, G },

@@ -5,6 +5,7 @@
 
 #include "admin/api.h"
 #include "admin/balance.h"
+#include "admin/bearer.h"
 #include "admin/drainer.h"
 #include "admin/live.h"
 #include "admin/recorder.h"
@@ -13,21 +14,12 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "base/limits.h"
-#include "base/rand.h"
 #include "http/server.h"
 #include "proto/dialect.h"
 #include "shm/health.h"
 #include "shm/spell.h"
 #include "store/ledger.h"
 #include "store/object.h"
-
-/* A key's text: prefix and 40 characters of 62, 238 random bits. */
-#define KEY_PREFIX "sk-s2a-"
-#define KEY_CHARS 40u
-/* What people see of it later. */
-#define KEY_SHOWN_CHARS 11u
-/* A key that is carried over must not be guessable. */
-#define KEY_CHARS_MIN 16u
 
 /* One request's work; the object is too large for the stack of a deep call. */
 struct work {
@@ -152,116 +144,6 @@ list(struct work *work)
 
 /* --- creating and changing --- */
 
-/* Members of the body that are no fields: a credential. */
-struct extra {
-    struct json_value secret; /* account: the provider's key */
-    struct json_value key;    /* key: an existing one to carry over */
-    bool has_secret;
-    bool has_key;
-};
-
-/* The body without the extras, for model_apply, which knows fields only. */
-static enum err
-split_extras(struct work *work, struct extra *extra, struct buf *fields)
-{
-    struct json_value body;
-    struct json_error error;
-    struct str text = work->request->body;
-    if (text.len == 0) {
-        text = STR("{}");
-    }
-    if (json_read(text, &body, &error) != ERR_OK || body.kind != JSON_OBJECT) {
-        str_copy(work->why, sizeof work->why, STR("The body is not a JSON object"));
-        return ERR_BAD;
-    }
-    extra->has_secret =
-        work->kind == MODEL_ACCOUNT && json_get(body, STR("secret"), &extra->secret);
-    extra->has_key = work->kind == MODEL_KEY && json_get(body, STR("key"), &extra->key);
-    if (!extra->has_secret && !extra->has_key) {
-        return buf_append(fields, text);
-    }
-    /* The extra member is cut out by its place; its neighbours keep their bytes. */
-    struct str name = extra->has_secret ? STR("secret") : STR("key");
-    struct json_doc doc;
-    enum err err = json_parse(text, &work->request->arena, &doc, &error);
-    if (err != ERR_OK) {
-        return err;
-    }
-    err = buf_append(fields, STR("{"));
-    bool is_first = true;
-    for (uint32_t i = 1; err == ERR_OK && i < doc.count; i = doc.nodes[i + 1].next) {
-        struct json_value member_name = json_at(&doc, i);
-        struct json_value value = json_at(&doc, i + 1);
-        if (json_string_is(member_name, name)) {
-            continue;
-        }
-        err = is_first ? ERR_OK : buf_append(fields, STR(","));
-        is_first = false;
-        err = err != ERR_OK ? err : buf_append(fields, member_name.raw);
-        err = err != ERR_OK ? err : buf_append(fields, STR(":"));
-        err = err != ERR_OK ? err : buf_append(fields, value.raw);
-    }
-    return err != ERR_OK ? err : buf_append(fields, STR("}"));
-}
-
-static bool
-is_credential(struct str secret)
-{
-    for (size_t i = 0; i < secret.len; i++) {
-        if (secret.data[i] <= ' ' || secret.data[i] >= 0x7f) {
-            return false;
-        }
-    }
-    return secret.len > 0;
-}
-
-static enum err
-apply_secret(struct work *work, const struct extra *extra)
-{
-    struct str secret;
-    if (!extra->has_secret) {
-        return ERR_OK;
-    }
-    if (json_string(extra->secret, &work->request->arena, &secret) != ERR_OK ||
-        !is_credential(secret)) {
-        str_copy(work->why, sizeof work->why,
-                 STR("secret: must be one line of visible characters"));
-        return ERR_BAD;
-    }
-    enum err err = ledger_seal(ledger_of(work), &work->object.account, secret);
-    if (err == ERR_BAD) {
-        str_copy(work->why, sizeof work->why, STR("secret: too long"));
-    }
-    return err;
-}
-
-/* A new key's text, or the one carried over; its digest and prefix go into the record. */
-static enum err
-apply_key(struct work *work, const struct extra *extra, char text[KEY_BYTES_MAX + 1])
-{
-    struct key *key = &work->object.key;
-    if (extra->has_key) {
-        struct str given;
-        if (json_string(extra->key, &work->request->arena, &given) != ERR_OK ||
-            !is_credential(given) || given.len < KEY_CHARS_MIN ||
-            !str_copy(text, KEY_BYTES_MAX + 1, given)) {
-            str_copy(work->why, sizeof work->why,
-                     STR("key: must be 16 to 256 visible characters on one line"));
-            return ERR_BAD;
-        }
-    } else {
-        char random[KEY_CHARS + 1];
-        rand_text(random, KEY_CHARS);
-        memcpy(text, KEY_PREFIX, sizeof KEY_PREFIX);
-        memcpy(text + sizeof KEY_PREFIX - 1, random, sizeof random);
-        digest_wipe(random, sizeof random);
-    }
-    digest_sha256(str_of(text), &key->digest);
-    /* Never more than a third of it. */
-    size_t shown = strlen(text) / 3 < KEY_SHOWN_CHARS ? strlen(text) / 3 : KEY_SHOWN_CHARS;
-    return str_copy(key->prefix, sizeof key->prefix, str_make(text, shown)) ? ERR_OK : ERR_BAD;
-}
-
 /* The store does not know the dialects: a name that is none would make a broken account. */
 static enum err
 check_dialects(struct work *work)
@@ -277,11 +159,11 @@ check_dialects(struct work *work)
 }
 
 static enum err
-apply(struct work *work, bool is_create, struct extra *extra)
+apply(struct work *work, bool is_create, struct bearer *extra)
 {
     struct buf fields;
     buf_init(&fields, ADMIN_BODY_BYTES_MAX);
-    enum err err = split_extras(work, extra, &fields);
+    enum err err = bearer_split(work->request, work->kind, extra, &fields, work->why);
     if (err == ERR_OK) {
         err = model_apply(work->kind, &work->object, buf_str(&fields), is_create, work->why);
     }
@@ -345,15 +227,15 @@ forget_failures(const struct work *work)
 static void
 create(struct work *work)
 {
-    struct extra extra = { .has_key = false };
+    struct bearer extra = { .has_key = false };
     char text[KEY_BYTES_MAX + 1] = "";
     model_defaults(work->kind, &work->object);
     enum err err = apply(work, true, &extra);
     if (err == ERR_OK && work->kind == MODEL_ACCOUNT) {
-        err = apply_secret(work, &extra);
+        err = bearer_seal(&extra, work->request, ledger_of(work), &work->object.account, work->why);
     }
     if (err == ERR_OK && work->kind == MODEL_KEY) {
-        err = apply_key(work, &extra, text);
+        err = bearer_key(&extra, work->request, &work->object.key, text, work->why);
     }
     if (err != ERR_OK) {
         answer_failure(work, err, work->why);
@@ -393,14 +275,14 @@ store_change(struct work *work)
 static void
 set(struct work *work)
 {
-    struct extra extra = { .has_key = false };
+    struct bearer extra = { .has_key = false };
     enum err err = apply(work, false, &extra);
     if (err == ERR_OK && extra.has_key) {
         str_copy(work->why, sizeof work->why, STR("key: cannot be changed; make a new key"));
         err = ERR_BAD;
     }
     if (err == ERR_OK && work->kind == MODEL_ACCOUNT) {
-        err = apply_secret(work, &extra);
+        err = bearer_seal(&extra, work->request, ledger_of(work), &work->object.account, work->why);
     }
     if (err != ERR_OK) {
         answer_failure(work, err, work->why);

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "proto/anthropic.h"
 #include "proto/chat.h"
+#include "proto/gemini.h"
 #include "proto/responses.h"
 
 static const struct codec codecs[DIALECT_COUNT] = {
@@ -42,7 +43,22 @@ static const struct codec codecs[DIALECT_COUNT] = {
                             .write_answer = anthwrite_answer,
                             .write_count = anthwrite_count,
                             .read_count = anthread_count },
-    [DIALECT_GEMINI] = { .dialect = DIALECT_GEMINI, .is_serial = true },
+    [DIALECT_GEMINI] = { .dialect = DIALECT_GEMINI,
+                         .is_serial = true,
+                         .decode = gemin_decode,
+                         .encode = gemout_encode,
+                         .read_open = gemread_open,
+                         .read_event = gemread_event,
+                         .read_body = gemread_body,
+                         .read_end = gemread_end,
+                         .read_close = gemread_close,
+                         .write_open = gemwrite_open,
+                         .write_event = gemwrite_event,
+                         .write_error = gemwrite_error,
+                         .write_close = gemwrite_close,
+                         .write_answer = gemwrite_answer,
+                         .write_count = gemwrite_count,
+                         .read_count = gemread_count },
 };
 
 const struct codec *

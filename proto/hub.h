@@ -237,8 +237,6 @@ enum hub_hosted {
     HUB_HOSTED_MCP
 };
 
-enum hub_schema { HUB_SCHEMA_JSON, HUB_SCHEMA_GEMINI /* upper-case types, nullable */ };
-
 struct hub_tool {
     struct hub_tool *next;
     enum hub_tool_kind kind;
@@ -247,7 +245,6 @@ struct hub_tool {
     struct str space_description;
     struct str description;
     struct str schema_json; /* FUNCTION; empty = the client gave none */
-    enum hub_schema schema;
     enum hub_tri strict;
     enum hub_cache cache;
     bool is_deferred;          /* defer_loading */
@@ -314,7 +311,6 @@ struct hub_format {
     struct str name;
     struct str description;
     struct str schema_json;
-    enum hub_schema schema;
     enum hub_tri strict;
     bool is_strict_source; /* anthropic, gemini: their schemas always bind */
 };

@@ -1,5 +1,5 @@
 /*
- * schema.h - JSON Schemas for Gemini, and Gemini's for everybody else.
+ * schema.h - JSON Schemas for Gemini (the way back: revert.h).
  *
  * Works on schema positions only (root, properties.*, items, anyOf, ...): names of properties are
  * data and survive whatever they are called. The rules are numbered in the specification, 4.4.
@@ -23,8 +23,4 @@ MUST_CHECK enum err schema_to_gemini(struct str schema_json, const struct caps *
 /* The same for parametersJsonSchema and responseJsonSchema (cap json_schema). */
 MUST_CHECK enum err
 schema_to_gemini_json(struct str schema_json, struct arena *arena, struct str *out);
-/* Upper-case types, nullable, propertyOrdering, ... become JSON Schema. */
-MUST_CHECK enum err
-schema_from_gemini(struct str schema_json, struct arena *arena, struct str *out);
-
 #endif

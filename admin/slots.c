@@ -228,11 +228,14 @@ put_gate(struct jsonw *w, const struct recorder *recorder, const struct gate_vie
          uint32_t leases, enum verdict verdict)
 {
     static const char *const texts[] = { "ok", "moving", "differs" };
+    static const char *const kinds[GATE_KINDS] = {
+        "none", "user", "key", "group", "account", "pool"
+    };
     struct owner owner;
     find_owner(recorder->ledger, gate, &owner);
     uint64_t now_ns = clock_now_ns();
     jsonw_object(w);
-    jsonw_put_text(w, "kind", gate_kind_text(gate->kind));
+    jsonw_put_text(w, "kind", kinds[(uint32_t)gate->kind % GATE_KINDS]);
     jsonw_put_u64(w, "id", gate->id);
     jsonw_put_text(w, "name", owner.name);
     jsonw_put_u64(w, "limit", owner.limit);

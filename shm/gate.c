@@ -2,9 +2,9 @@
  * gate.c - see gate.h.
  *
  * Steps are named as in the models (tests/model): ADD, SUM, BACK, BACKWAKE, AGAIN, PUBLISH, SECOND,
- * TURN, BATON, SUB, GIVEWAKE, LEAVE, LEAVEWAKE, CLEAR. Between them stand crash points. All of them
- * are sequentially consistent: the argument "either the giver sees the head or the waiter sees the
- * room" is about two words.
+ * TURN, TRIED, BATON, ELDER, ROUND, SUB, GIVEWAKE, LEAVE, LEAVEWAKE, CLEAR. Between them stand
+ * crash points. All of them are sequentially consistent: the argument "either the giver sees the
+ * head or the waiter sees the room" is about two words.
  *
  * Runs in: worker, keeper, recorder (sweep).
  */
@@ -16,12 +16,13 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "shm/slot.h"
 #include "shm/spot.h"
 #include "shm/wake.h"
 
 #define GATE_ID_BITS 56u
-#define GATE_TRIES 8u       /* of a newcomer that collides with others on the last places */
-#define GATE_CLASSES_MAX 8u /* classes of waiters that one pass remembers as failed */
+#define GATE_STARTS_MAX 8u /* of a pass over a pool in which things come free all the time */
+#define GATE_TRIES 8u      /* of a newcomer that collides with others on the last places */
 
 static struct gate_cell *
 cell_of(const struct segment *segment, uint32_t gate, uint32_t slot)
@@ -158,11 +159,7 @@ static void
 step_aside(uint32_t slot, uint32_t tries)
 {
     for (uint32_t i = 0; i < (slot + 1u) * (tries + 1u); i++) {
-#if defined(__x86_64__) || defined(__i386__)
-        __builtin_ia32_pause();
-#else
         atomic_signal_fence(memory_order_seq_cst);
-#endif
     }
 }
 
@@ -188,9 +185,20 @@ gate_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit,
     return ERR_FULL;
 }
 
+/* Only where somebody waits: who comes later tries by himself. */
+static void
+begin_rounds(struct segment *segment, const uint32_t *pools, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (pools[i] != GATE_INDEX_NONE && gate_is_waited(segment, pools[i], 0)) {
+            atomic_fetch_add(&segment->gate_keys[pools[i]].round, 1);
+        }
+    }
+}
+
 /* The oldest of all first. Sorting by insertion: there are few. */
-void
-gate_wake(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count)
+static void
+wake_heads(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count)
 {
     CHECK(also_count <= GROUPS_PER_ACCOUNT_MAX);
     uint64_t heads[GROUPS_PER_ACCOUNT_MAX + 1u];
@@ -220,14 +228,22 @@ gate_wake(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t
 }
 
 void
+gate_wake(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count)
+{
+    begin_rounds(segment, also, also_count);
+    wake_heads(segment, gate, also, also_count);
+}
+
+void
 gate_give(struct segment *segment, uint32_t slot, uint32_t gate, const uint32_t *also,
           uint32_t also_count)
 {
     struct gate_cell *mine = cell_of(segment, gate, slot);
     CHECK(atomic_load(&mine->held) > 0);
-    atomic_fetch_sub(&mine->held, 1); /* SUB */
+    begin_rounds(segment, also, also_count); /* ROUND: before anybody can take what comes free */
+    atomic_fetch_sub(&mine->held, 1);        /* SUB */
     FAULT("gate.after_sub");
-    gate_wake(segment, gate, also, also_count); /* GIVEWAKE */
+    wake_heads(segment, gate, also, also_count); /* GIVEWAKE */
 }
 
 /* --- waiting --- */
@@ -313,16 +329,6 @@ detach(struct gate_local *local, struct gate_queue *queue, struct gate_waiter *w
     publish(local, queue);
 }
 
-static enum gate_turn
-try_waiter(struct gate_local *local, uint32_t gate, struct gate_waiter *waiter)
-{
-    if (waiter->on_try != NULL) {
-        return waiter->on_try(waiter);
-    }
-    return try_take(local->segment, local->slot, gate, waiter->limit) ? GATE_TURN_TAKEN
-                                                                      : GATE_TURN_FULL;
-}
-
 bool
 gate_wait(struct gate_local *local, uint32_t gate, struct gate_waiter *waiter)
 {
@@ -334,10 +340,12 @@ gate_wait(struct gate_local *local, uint32_t gate, struct gate_waiter *waiter)
     }
     struct gate_queue *queue = &local->queues[gate];
     attach(local, queue, waiter);
-    bool is_oldest = first_of(queue) == waiter &&
-                     !older_waits(local->segment, gate, waiter->arrived_ns, local->slot);
-    if (is_oldest) { /* SECOND */
-        if (try_waiter(local, gate, waiter) == GATE_TURN_TAKEN) {
+    if (first_of(queue) == waiter &&
+        !older_waits(local->segment, gate, waiter->arrived_ns, local->slot)) { /* SECOND */
+        bool is_taken = waiter->on_try != NULL
+                            ? waiter->on_try(waiter) == GATE_TURN_TAKEN
+                            : try_take(local->segment, local->slot, gate, waiter->limit);
+        if (is_taken) {
             detach(local, queue, waiter);
             /* A wake may have been sent here while it stood first. */
             if (waiter->on_try != NULL || has_room(local->segment, gate, waiter->limit)) {
@@ -399,66 +407,108 @@ serve_plain(struct gate_local *local, struct gate_queue *queue)
     }
 }
 
-static bool
-has_failed(const uint64_t *classes, uint32_t count, uint64_t class_hash)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (classes[i] == class_hash) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The first waiter not tried in this pass, nor one of its class; NULL: none. */
+/* NULL: all were tried in this pass. */
 static struct gate_waiter *
-next_candidate(struct gate_queue *queue, uint64_t pass, const uint64_t *classes, uint32_t count)
+next_candidate(struct gate_queue *queue, uint64_t pass)
 {
     for (struct list *link = queue->waiters.next; link != &queue->waiters; link = link->next) {
         struct gate_waiter *waiter = LIST_OWNER(link, struct gate_waiter, link);
-        if (waiter->pass != pass && !has_failed(classes, count, waiter->class_hash)) {
+        if (waiter->pass != pass) {
             return waiter;
         }
     }
     return NULL;
 }
 
-/* A pool: one of each class, oldest first; then the process with the next younger head. */
+/* Those of a class fail alike. */
+static void
+skip_class(struct gate_queue *queue, uint64_t pass, uint64_t class_hash)
+{
+    for (struct list *link = queue->waiters.next; link != &queue->waiters; link = link->next) {
+        struct gate_waiter *waiter = LIST_OWNER(link, struct gate_waiter, link);
+        if (waiter->class_hash == class_hash) {
+            waiter->pass = pass;
+        }
+    }
+}
+
+static uint32_t
+round_of(const struct segment *segment, uint32_t pool)
+{
+    return (uint32_t)atomic_load(&segment->gate_keys[pool].round);
+}
+
+/* The oldest of the processes whose head came before arrived_ns and was not tried in this round:
+ * what is free is theirs to look at first. SLOT_NONE: there is none. */
+static uint32_t
+untried_elder(const struct gate_local *local, uint32_t pool, uint64_t arrived_ns, uint32_t round)
+{
+    const struct gate_cell *row = cell_of(local->segment, pool, 0);
+    uint32_t best = SLOT_NONE;
+    uint64_t best_ns = arrived_ns;
+    for (uint32_t slot = 0; slot < local->segment->slots; slot++) {
+        uint64_t head_ns = atomic_load(&row[slot].head_ns);
+        if (head_ns != 0 && head_ns < best_ns && slot != local->slot &&
+            atomic_load(&row[slot].held) != round) {
+            best = slot;
+            best_ns = head_ns;
+        }
+    }
+    return best;
+}
+
+/*
+ * A pool: one of each class, oldest first; then the process with the next younger head. Elders of
+ * other processes come first: they are woken instead, and pass the wake on to us. Who was served
+ * makes way for the elders of the next one; who failed does not, or two would wait for each other.
+ */
 static void
 serve_pool(struct gate_local *local, struct gate_queue *queue)
 {
+    struct segment *segment = local->segment;
     uint32_t gate = index_of(local, queue);
-    const struct gate_waiter *first = first_of(queue);
-    CHECK(first != NULL);
-    uint64_t start_ns = first->arrived_ns;
-    uint64_t failed[GATE_CLASSES_MAX];
-    uint32_t failed_count = 0;
+    uint64_t start_ns = first_of(queue)->arrived_ns;
+    uint32_t round = round_of(segment, gate);
     uint64_t pass = ++local->pass;
+    uint32_t starts = 0;
+    bool has_moved = true;
     uint32_t turns = queue->count; /* who comes meanwhile was tried when it came */
     for (uint32_t i = 0; i < turns; i++) {
-        struct gate_waiter *waiter = next_candidate(queue, pass, failed, failed_count);
+        if (round_of(segment, gate) != round && starts < GATE_STARTS_MAX) {
+            /* Something came free meanwhile: the oldest looks at it first. */
+            round = round_of(segment, gate);
+            pass = ++local->pass;
+            starts++;
+            i = 0;
+            has_moved = true;
+        }
+        struct gate_waiter *waiter = next_candidate(queue, pass);
         if (waiter == NULL) {
             break;
         }
+        uint32_t elder = untried_elder(local, gate, waiter->arrived_ns, round);
+        if (has_moved && elder != SLOT_NONE) {
+            wake_poke(segment, elder); /* ELDER */
+            return;
+        }
+        has_moved = false;
         waiter->pass = pass;
         switch (waiter->on_try(waiter)) {
         case GATE_TURN_TAKEN:
             detach(local, queue, waiter); /* TURN */
             FAULT("gate.after_turn");
+            has_moved = true;
             waiter->on_turn(waiter);
             break;
         case GATE_TURN_FULL:
         case GATE_TURN_PASS:
-            if (failed_count < GATE_CLASSES_MAX) { /* more classes: each waiter is tried */
-                failed[failed_count++] = waiter->class_hash;
-            }
+            skip_class(queue, pass, waiter->class_hash);
             break;
         }
     }
+    atomic_store(&cell_of(segment, gate, local->slot)->held, round); /* TRIED */
     FAULT("gate.before_pass");
-    uint64_t head_ns;
-    wake_poke(local->segment,
-              oldest_after(local->segment, gate, start_ns, local->slot, &head_ns)); /* BATON */
+    wake_poke(segment, oldest_after(segment, gate, start_ns, local->slot, &start_ns)); /* BATON */
 }
 
 void
@@ -507,7 +557,8 @@ gate_is_clean(const struct segment *segment, uint32_t slot)
             continue;
         }
         const struct gate_cell *cell = cell_of(segment, gate, slot);
-        if (atomic_load(&cell->held) != 0 || atomic_load(&cell->head_ns) != 0) {
+        bool holds = atomic_load(&cell->held) != 0 && !is_pool(segment, gate);
+        if (holds || atomic_load(&cell->head_ns) != 0) {
             return false;
         }
     }
@@ -538,7 +589,7 @@ gate_read(const struct segment *segment, uint32_t gate, struct gate_view *out)
     for (uint32_t slot = 0; slot < segment->slots; slot++) {
         const struct gate_cell *cell = cell_of(segment, gate, slot);
         uint64_t head_ns = atomic_load(&cell->head_ns);
-        out->held_by[slot] = atomic_load(&cell->held);
+        out->held_by[slot] = out->kind == GATE_POOL ? 0 : atomic_load(&cell->held);
         out->waiting_by[slot] = atomic_load(&cell->waiting);
         out->held += out->held_by[slot];
         out->waiting += out->waiting_by[slot];
@@ -546,13 +597,4 @@ gate_read(const struct segment *segment, uint32_t gate, struct gate_view *out)
             out->head_ns = head_ns;
         }
     }
-}
-
-const char *
-gate_kind_text(enum gate_kind kind)
-{
-    static const char *const texts[GATE_KINDS] = { "none",    "user", "key", "group",
-                                                   "account", "pool", "plan" };
-    CHECK((uint32_t)kind < GATE_KINDS);
-    return texts[kind];
 }

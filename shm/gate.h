@@ -21,7 +21,9 @@
  * that finds something free but not for it says PASS, and the next one (of another class) is tried,
  * in this process and then in the process with the next younger head, so that a request for a model
  * whose only account is busy does not block the others. An account's slot is given back with the
- * pools it serves (`also`): the oldest of each is woken.
+ * pools it serves (`also`): the oldest of each is woken. Giving begins a new round of the pool, and
+ * a process tries its waiters only when those who came before them, elsewhere, were tried in this
+ * round; else it wakes them, and its turn comes when they pass the wake on.
  *
  * Writers: gate_cell[gate][slot] the slot's process; after its death the recorder (gate_sweep).
  *          gate_key[gate] whoever comes first, one CAS, never changed again.
@@ -49,12 +51,13 @@ enum gate_kind { GATE_NONE, GATE_USER, GATE_KEY, GATE_GROUP, GATE_ACCOUNT, GATE_
 /* --- in the segment --- */
 
 struct gate_key {
-    _Atomic uint64_t word; /* kind in the top 8 bits, id below; 0 = free. Insert only. */
+    _Atomic uint64_t word;  /* kind in the top 8 bits, id below; 0 = free. Insert only. */
+    _Atomic uint64_t round; /* of a pool: how often something came free [hint: who gives adds] */
 };
 
 struct gate_cell {
     _Atomic uint64_t head_ns; /* arrival of this process's oldest waiter; 0 = none waits */
-    _Atomic uint32_t held;
+    _Atomic uint32_t held;    /* of a pool: the round in which its waiters were tried last */
     _Atomic uint32_t waiting;
 };
 
@@ -179,7 +182,5 @@ struct gate_view {
     uint32_t waiting_by[SLOTS_MAX];
 };
 void gate_read(const struct segment *segment, uint32_t gate, struct gate_view *out);
-
-const char *gate_kind_text(enum gate_kind kind);
 
 #endif

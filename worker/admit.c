@@ -381,6 +381,9 @@ admit_resume(struct loop_task *task)
     } else if (relay->has_choice) {
         attempt_start(relay);
     } else {
+        /* In the next queue it stands behind those who were not held up by limits of their own, or
+         * a key that floods would delay them all with what it was not allowed to send. */
+        relay->arrived_ns = clock_now_ns();
         take_gates(relay);
     }
 }

@@ -102,10 +102,10 @@ struct relay {
 
     /* waiting */
     struct gate_waiter waiter;
-    enum relay_gate waits_at; /* RELAY_GATES = for an account */
-    bool waits_bound;         /* ... for the session's own, at that account's gate */
-    struct list waits_link;   /* in worker->bound, while it does */
-    uint64_t arrived_ns;
+    enum relay_gate waits_at;   /* RELAY_GATES = for an account */
+    bool waits_bound;           /* ... for the session's own, at that account's gate */
+    struct list waits_link;     /* in worker->bound, while it does */
+    uint64_t arrived_ns;        /* at the queue that it stands in, or at the first */
     struct loop_timer deadline; /* of a wait, a half-closed client, a drain */
     struct loop_timer ping;
     struct loop_task resume; /* goes on after a turn at a gate, outside gate.c's call */

@@ -15,6 +15,7 @@
  * Mutants that must fail: NOPOOLWAKE (who gives wakes the account's queue only), NOLEFTWAKE,
  * NOTURNWAKE (who leaves the account's queue, unserved or served, wakes no pool), NOPASS (a pool's
  * wake is not passed on), NOAGAIN (who gives up although there was room does not look again),
+ * NOELDER (who makes way for an elder does not wake it),
  * NOSECOND, NOBACKWAKE, NOBATON, NOLEAVEWAKE.
  *
  * Differs from the code: who collides tries once, not up to GATE_TRIES times, before AGAIN.
@@ -58,6 +59,7 @@
 #endif
 #include "words.pml"
 
+byte round[GATES]; /* of a pool: how often something came free */
 byte inside[W];
 #if W > 2
 #define INSIDE (inside[0] + inside[1] + inside[2])
@@ -96,12 +98,34 @@ inline wake_pools()
 #endif
 }
 
+inline begin_round(g)
+{
+    look_for_older(g, NOBODY, NOBODY);
+    if
+    :: d_step { older -> older = false }; round[g] = round[g] + 1 /* ROUND */
+    :: else
+    fi
+}
+
+inline begin_rounds()
+{
+#ifdef GROUPS
+    begin_round(1);
+    begin_round(2);
+#if W > 2
+    begin_round(3)
+#endif
+#else
+    begin_round(1)
+#endif
+}
+
 /* select_wake: who left the account's queue may have stood in the way of the pools. */
 inline wake_pools_if_room()
 {
     sum(ACCOUNT);
     if
-    :: d_step { s < LIMIT -> s = 0 }; wake_pools()
+    :: d_step { s < LIMIT -> s = 0 }; begin_rounds(); wake_pools()
     :: d_step { else -> s = 0 }
     fi
 }
@@ -250,34 +274,72 @@ inline pass_to(w)
     fi
 }
 
-/* serve_pool: ours, oldest first, then the process with the next younger head */
+/* An elder whose process did not try its waiters in this round. */
+inline is_elder(w)
+{
+    if
+    :: w != me && HEAD(POOL, w) != 0 && HEAD(POOL, w) < best && HELD(POOL, w) != now ->
+        best = HEAD(POOL, w); who = w
+    :: else
+    fi
+}
+
+/* serve_pool: ours, oldest first, then the process with the next younger head. A pass is begun anew
+ * only between gives, so that it needs no bound here. */
 inline serve_group()
 {
-    mine = QUEUE(POOL, 0);
+    d_step { mine = QUEUE(POOL, 0); moved = true };
+    now = round[POOL];
     do
     :: count[POOL] == 0 -> break
     :: else ->
-        choose(QUEUE(POOL, 0));
         if
-        :: got -> go_in(); pop(POOL) /* TURN */
+        :: round[POOL] != now -> now = round[POOL]; moved = true
+        :: else
+        fi;
+        best = (moved -> QUEUE(POOL, 0) : 0);
+        who = NOBODY;
+        d_step { is_elder(0) };
+        d_step { is_elder(1) };
+#if W > 2
+        d_step { is_elder(2) };
+#endif
+        if
+        :: who != NOBODY -> deferred = true; break
+        :: else -> moved = false; choose(QUEUE(POOL, 0))
+        fi;
+        if
+        :: got -> go_in(); pop(POOL); moved = true /* TURN */
         :: else -> break
         fi
     od;
+    if
+    :: deferred ->
+        deferred = false;
+#ifndef NOELDER
+        poke() /* ELDER */
+#else
+        who = 0
+#endif
+    :: else ->
+        HELD(POOL, me) = now; /* TRIED */
 #ifndef NOPASS
-    best = NOBODY;
-    who = NOBODY;
-    d_step { pass_to(0) };
-    d_step { pass_to(1) };
+        best = NOBODY;
+        who = NOBODY;
+        d_step { pass_to(0) };
+        d_step { pass_to(1) };
 #if W > 2
-    d_step { pass_to(2) };
+        d_step { pass_to(2) };
 #endif
-    poke(); /* BATON */
+        poke() /* BATON */
 #endif
-    mine = 0
+    fi;
+    d_step { mine = 0; now = 0; moved = false; best = 0; who = 0 }
 }
 
 inline give()
 {
+    begin_rounds();
     HELD(ACCOUNT, me) = HELD(ACCOUNT, me) - 1; /* SUB */
     wake_oldest(ACCOUNT);                      /* GIVEWAKE */
 #ifndef NOPOOLWAKE
@@ -308,9 +370,10 @@ inline leave_group()
 
 proctype Worker(byte me)
 {
-    byte s = 0, best = 0, who = 0, mine = 0, bounds, pools, count[GATES];
+    byte s = 0, best = 0, who = 0, mine = 0, now = 0, bounds, pools, count[GATES];
     byte q[GATES * (REQS + 1)];
     bool got = false, older = false, elders = false, refused = false, ring = false;
+    bool moved = false, deferred = false;
     bounds = (me == 0 -> BOUND_0 : (me == 1 -> BOUND_1 : BOUND_2));
     pools = (me == 0 -> POOL_0 : (me == 1 -> POOL_1 : POOL_2));
 born:
@@ -351,7 +414,7 @@ born:
     :: d_step { life[me] == DYING ->
             life[me] = GONE;
             s = 0; best = 0; who = 0; mine = 0; got = false; older = false; elders = false;
-            refused = false; ring = false; count[0] = 0; count[POOL] = 0;
+            refused = false; ring = false; now = 0; moved = false; deferred = false; count[0] = 0; count[POOL] = 0;
             QUEUE(0, 0) = 0; QUEUE(0, 1) = 0; QUEUE(POOL, 0) = 0; QUEUE(POOL, 1) = 0;
 #if REQS > 1
             QUEUE(0, 2) = 0; QUEUE(POOL, 2) = 0;

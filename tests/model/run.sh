@@ -108,6 +108,7 @@ check FAILS pool-without-passing-on pool -DNOPASS -DPOOL_0=2 -DPOOL_1=2 -DLIMIT=
 check FAILS pool-classes-without-passing-on pool -DNOPASS -DPOOL_0=2 -DPOOL_1=2 -DCLASSES -DENDS=1
 check FAILS pool-without-baton pool -DNOBATON -DPOOL_0=2 -DPOOL_1=2 -DLIMIT=2 -DENDS=2
 check FAILS pool-without-again pool -DNOAGAIN -DREQS=1
+check FAILS pool-elder-not-woken pool -DNOELDER -DPOOL_0=2 -DPOOL_1=2 -DCLASSES -DENDS=1
 check FAILS pool-without-second-try pool -DNOSECOND -DREQS=1
 check FAILS pool-without-wake-after-backing-off pool -DNOBACKWAKE -DREQS=1 -DBOUND_0=1 -DBOUND_1=1
 check FAILS pool-without-wake-after-leaving pool -DNOLEAVEWAKE -DPOOL_0=2 -DPOOL_1=1 -DLEAVES=1

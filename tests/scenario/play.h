@@ -104,7 +104,8 @@ void play_start_gateway(void);
 /* SIGTERM, then waits; the exit status or -1 after the time. */
 int play_stop_gateway(unsigned ms);
 bool play_wait_ready(unsigned ms);
-/* A further fake provider that dies with the group. */
+/* A further fake provider that dies with the group. The Nth writes what it is asked to fakeN.log in
+ * the world's directory, the standard one to fake0.log. */
 pid_t play_start_fake(const char *plan, uint16_t *port);
 char *play_read_file(const char *path);
 void play_write_file(const char *path, const char *text);

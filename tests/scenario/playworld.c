@@ -110,6 +110,7 @@ pid_t
 play_start_fake(const char *plan, uint16_t *port)
 {
     const char *path = program("FAKE_PROVIDER", "build/fake-provider", "build/fake-provider");
+    const char *log = play_text("%s/fake%zu.log", play_world.dir, fake_count);
     int out[2];
     PLAY_NEED(pipe(out) == 0, "pipe");
     pid_t pid = fork();
@@ -118,7 +119,8 @@ play_start_fake(const char *plan, uint16_t *port)
         dup2(out[1], 1);
         close(out[0]);
         close(out[1]);
-        execl(path, path, "--listen", "127.0.0.1:0", "--plan", plan == NULL ? "" : plan, NULL);
+        execl(path, path, "--listen", "127.0.0.1:0", "--plan", plan == NULL ? "" : plan, "--log",
+              log, NULL);
         _exit(127);
     }
     close(out[1]);

@@ -25,8 +25,8 @@ make(void)
                                     .is_last = 1,
                                     .tier = PRICE_FLEX };
     record.rates.pico[MONEY_IN_FRESH] = 2500000;
-    strcpy(record.request_id, "req_1");
-    strcpy(record.model, "=1+1 \"x\"\n");
+    memcpy(record.request_id, "req_1", 6);
+    memcpy(record.model, "=1+1 \"x\"\n", 10);
     return record;
 }
 

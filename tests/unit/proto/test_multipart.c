@@ -177,11 +177,11 @@ Test(multipart, bounds_parts_and_their_heads)
     }
     static char head[2 * MULTIPART_HEAD_BYTES_MAX];
     for (int is_over = 0; is_over < 2; is_over++) {
-        char *at = head + sprintf(head, "--b0\r\n" DISPOSITION "a\r\nX: ");
+        char *at = head + snprintf(head, sizeof head, "--b0\r\n" DISPOSITION "a\r\nX: ");
         size_t fixed = (size_t)(at - head) - strlen("--b0\r\n") + 4;
         size_t more = MULTIPART_HEAD_BYTES_MAX - fixed + (size_t)is_over;
         memset(at, 'y', more);
-        strcpy(at + more, "\r\n\r\nx" END);
+        memcpy(at + more, "\r\n\r\nx" END, sizeof "\r\n\r\nx" END);
         cr_expect_eq(is_bad(head, TYPE), is_over == 1, "%s", read_form(str_of(head), TYPE));
     }
 }

@@ -42,6 +42,28 @@ struct catalog {
     struct catalog_key scratch;
 };
 
+void
+catalog_brief(const struct catalog_account *account, uint32_t (*speaks)(const void *extra),
+              struct catalog_brief *out)
+{
+    const struct account *record = &account->account;
+    *out = (struct catalog_brief){ .id = record->id,
+                                   .tpm = record->tpm,
+                                   .index = record->index,
+                                   .priority = record->priority,
+                                   .weight = record->weight,
+                                   .concurrency = record->concurrency,
+                                   .rpm = record->rpm,
+                                   .dialects = UINT32_MAX,
+                                   .is_disabled = record->is_disabled,
+                                   .is_broken = account->is_broken || account->extra == NULL,
+                                   .has_models =
+                                       record->models[0] != '\0' || record->model_map[0] != '\0' };
+    if (account->extra != NULL && speaks != NULL) {
+        out->dialects = speaks(account->extra);
+    }
+}
+
 enum err
 catalog_open(const char *store_dir, uint64_t map_bytes, const struct catalog_hooks *hooks,
              struct catalog **out)
@@ -131,6 +153,7 @@ begin_view(struct catalog *catalog, uint64_t version, struct snapshot *snapshot)
         .version = version,
         .references = 1,
         .accounts = snapshot->accounts,
+        .briefs = snapshot->briefs,
         .account_count = snapshot->account_count,
         .groups = snapshot->groups,
         .group_count = snapshot->group_count,

@@ -39,6 +39,22 @@ struct catalog_account {
     bool is_broken; /* credential or dialects cannot be used; the log says why */
 };
 
+/* What every choice looks at, in one cache line: a record is sixteen kilobytes long, and a choice
+ * looks at all of a group's. */
+struct catalog_brief {
+    uint64_t id;
+    uint64_t tpm;
+    uint32_t index;
+    uint32_t priority;
+    uint32_t weight;
+    uint32_t concurrency;
+    uint32_t rpm;
+    uint32_t dialects; /* what hooks.speaks says; all without it */
+    bool is_disabled;
+    bool is_broken;  /* or without extra */
+    bool has_models; /* a list or a mapping decides which models it serves */
+} __attribute__((aligned(64)));
+
 struct catalog_group {
     struct group group;
     const uint32_t *accounts; /* into catalog_view.accounts, by priority then id; disabled and
@@ -51,17 +67,19 @@ struct catalog_view {
     uint32_t references;
     struct catalog_account *accounts; /* by id, disabled ones included */
     uint32_t account_count;
+    const struct catalog_brief *briefs; /* [account_count], of `accounts` */
     struct catalog_group *groups;
     uint32_t group_count;
     struct pricelist *prices; /* held by who wants to go on using them: pricelist_hold */
 };
 
 /* dialects: how to turn account.dialects text into a mask (proto/dialect.h's function);
- * extra_make/extra_free: called for each account of a new view; may be NULL. */
+ * extra_make/extra_free, speaks: called for each account of a new view; may be NULL. */
 struct catalog_hooks {
     enum err (*dialects)(struct str comma_list, uint32_t *out_mask);
     void *(*extra_make)(void *context, const struct catalog_account *account);
     void (*extra_free)(void *context, void *extra);
+    uint32_t (*speaks)(const void *extra); /* mask of the dialects that the account speaks */
     void *context;
 };
 
@@ -69,6 +87,10 @@ struct catalog_hooks {
 MUST_CHECK enum err catalog_open(const char *store_dir, uint64_t map_bytes,
                                  const struct catalog_hooks *hooks, struct catalog **out);
 void catalog_close(struct catalog *catalog);
+
+/* `speaks` may be NULL. */
+void catalog_brief(const struct catalog_account *account, uint32_t (*speaks)(const void *extra),
+                   struct catalog_brief *out);
 
 /*
  * The current view for `version` (segment's word, read by the caller); reads the store only when

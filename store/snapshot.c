@@ -62,6 +62,7 @@ snapshot_drop(struct snapshot *snapshot)
     }
     free_extras(snapshot);
     unmap_array(snapshot->accounts, snapshot->account_room, sizeof(*snapshot->accounts));
+    unmap_array(snapshot->briefs, snapshot->account_room, sizeof(*snapshot->briefs));
     unmap_array(snapshot->groups, snapshot->group_room, sizeof(*snapshot->groups));
     free(snapshot->members);
     secret_area_free(&snapshot->area);
@@ -153,8 +154,9 @@ read_records(struct snapshot *snapshot, struct kv_txn *txn)
         return err;
     }
     snapshot->accounts = map_array(snapshot->account_room, sizeof(*snapshot->accounts));
+    snapshot->briefs = map_array(snapshot->account_room, sizeof(*snapshot->briefs));
     snapshot->groups = map_array(snapshot->group_room, sizeof(*snapshot->groups));
-    if (snapshot->accounts == NULL || snapshot->groups == NULL) {
+    if (snapshot->accounts == NULL || snapshot->briefs == NULL || snapshot->groups == NULL) {
         return ERR_IO;
     }
     err = object_each(txn, MODEL_GROUP, on_group, snapshot);
@@ -340,6 +342,14 @@ make_extras(struct snapshot *snapshot)
     }
 }
 
+static void
+make_briefs(struct snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < snapshot->account_count; i++) {
+        catalog_brief(&snapshot->accounts[i], snapshot->hooks.speaks, &snapshot->briefs[i]);
+    }
+}
+
 static enum err
 finish(struct snapshot *snapshot, const struct secret *secret)
 {
@@ -354,6 +364,7 @@ finish(struct snapshot *snapshot, const struct secret *secret)
     err = list_members(snapshot);
     if (err == ERR_OK) {
         make_extras(snapshot);
+        make_briefs(snapshot);
     }
     return err;
 }

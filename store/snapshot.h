@@ -22,6 +22,7 @@
 struct snapshot {
     uint32_t references;
     struct catalog_account *accounts; /* one mapping, by id */
+    struct catalog_brief *briefs;     /* same */
     uint32_t account_count;
     struct catalog_group *groups; /* by id */
     uint32_t group_count;

@@ -146,21 +146,32 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
     return is_full ? SELECT_FULL : SELECT_OK;
 }
 
+static uint64_t
+idle_of(const struct select_want *want, uint32_t index, uint32_t weight)
+{
+    return health_idle(want->segment, index, want->now_ms) *
+           (weight < WEIGHT_MAX ? weight : WEIGHT_MAX);
+}
+
+/* Without a limit: of a million. */
+static uint32_t
+load_of(uint64_t busy, uint32_t limit)
+{
+    return (uint32_t)(busy * 100 / (limit != 0 ? limit : 1000000));
+}
+
 void
 select_weigh(const struct select_want *want, const struct catalog_account *account,
              struct select_rank *out)
 {
     const struct account *record = &account->account;
-    uint64_t weight = record->weight < WEIGHT_MAX ? record->weight : WEIGHT_MAX;
     *out = (struct select_rank){ .priority = record->priority,
-                                 .idle = weight *
-                                         health_idle(want->segment, record->index, want->now_ms) };
+                                 .idle = idle_of(want, record->index, record->weight) };
     uint32_t gate = 0;
     if (gate_peek(want->segment, GATE_ACCOUNT, record->id, &gate) == ERR_OK) {
         uint64_t busy =
             (uint64_t)gate_held(want->segment, gate) + gate_waiting(want->segment, gate);
-        uint64_t limit = record->concurrency != 0 ? record->concurrency : 1000000;
-        out->load = (uint32_t)(busy * 100 / limit);
+        out->load = load_of(busy, record->concurrency);
     }
 }
 
@@ -252,10 +263,69 @@ is_cooling(enum select_result result)
            result == SELECT_MODEL_MISSING;
 }
 
-/* Best candidate not in `refused` (a bit an account of the group); UINT32_MAX: none. */
+/* The gate of an account, remembered: neither changes while the segment lives. */
+static bool
+gate_of(const struct segment *segment, const struct catalog_brief *brief, uint32_t *out_gate)
+{
+    static struct {
+        uint64_t id;
+        uint32_t gate;
+    } known[ACCOUNTS_MAX];
+    CHECK(brief->index < ACCOUNTS_MAX);
+    if (known[brief->index].id == brief->id) {
+        *out_gate = known[brief->index].gate;
+        return true;
+    }
+    if (gate_peek(segment, GATE_ACCOUNT, brief->id, out_gate) != ERR_OK) {
+        return false; /* nobody has used it yet */
+    }
+    known[brief->index].id = brief->id;
+    known[brief->index].gate = *out_gate;
+    return true;
+}
+
+/* select_judge's first half, without a look at the long records as far as that goes. */
+static bool
+is_candidate(const struct select_want *want, const struct catalog_account *account,
+             const struct catalog_brief *brief)
+{
+    bool serves = (brief->dialects & DIALECT_BIT(want->dialect)) != 0 && !brief->is_disabled &&
+                  !brief->is_broken && health_ok(want->segment, brief->index, want->now_ms) &&
+                  !was_tried(want, brief->id);
+    return serves && (!brief->has_models || serves_model(&account->account, want->model)) &&
+           spell_left_ms(want->segment, brief->index, want->model, want->now_ms) == 0;
+}
+
+/* Its load in percent, when its slots and its minute have room. */
+static bool
+has_room(const struct select_want *want, const struct catalog_brief *brief, uint32_t *out_load)
+{
+    uint32_t gate = 0;
+    *out_load = 0;
+    if (!gate_of(want->segment, brief, &gate)) {
+        return true;
+    }
+    if (brief->rpm != 0 || brief->tpm != 0) {
+        struct window_view window;
+        struct window_want minute = { brief->rpm, brief->tpm, want->tokens };
+        window_read(want->segment, gate, want->now_ms, &window);
+        if (!window_fits(&window, &minute)) {
+            return false;
+        }
+    }
+    uint64_t held = gate_held(want->segment, gate);
+    uint64_t busy = held + gate_waiting(want->segment, gate);
+    *out_load = load_of(busy, brief->concurrency);
+    return brief->concurrency == 0 || held < brief->concurrency;
+}
+
+/*
+ * Best candidate not in `refused` (a bit an account of the group); UINT32_MAX: none. Two cache
+ * lines an account (its brief and its health) while an idle one is known that was used longer ago;
+ * else its gate's columns too.
+ */
 static uint32_t
-best_of(const struct select_want *want, const struct catalog_group *group, const uint64_t *refused,
-        enum select_result *reason)
+best_of(const struct select_want *want, const struct catalog_group *group, const uint64_t *refused)
 {
     uint32_t best = UINT32_MAX;
     struct select_rank best_rank = { 0 };
@@ -263,24 +333,41 @@ best_of(const struct select_want *want, const struct catalog_group *group, const
         if ((refused[i / 64] >> (i % 64) & 1) != 0) {
             continue;
         }
-        const struct catalog_account *account = &want->view->accounts[group->accounts[i]];
+        const struct catalog_brief *brief = &want->view->briefs[group->accounts[i]];
         /* Accounts come by priority: nothing behind a candidate can beat it on that. */
-        if (best != UINT32_MAX && account->account.priority > best_rank.priority) {
+        if (best != UINT32_MAX && brief->priority > best_rank.priority) {
             break;
         }
-        enum select_result result = select_judge(want, account);
-        *reason = select_more_telling(*reason, result);
-        if (result != SELECT_OK) {
+        struct select_rank rank = { .priority = brief->priority,
+                                    .idle = idle_of(want, brief->index, brief->weight) };
+        bool is_beaten = best != UINT32_MAX && best_rank.load == 0 && rank.idle <= best_rank.idle;
+        if (is_beaten || !is_candidate(want, &want->view->accounts[group->accounts[i]], brief) ||
+            !has_room(want, brief, &rank.load)) {
             continue;
         }
-        struct select_rank rank;
-        select_weigh(want, account, &rank);
         if (best == UINT32_MAX || select_is_better(&rank, &best_rank)) {
             best = i;
             best_rank = rank;
         }
     }
     return best;
+}
+
+/* Nobody can be had: the most telling reason. */
+static enum select_result
+reason_of(const struct select_want *want, const struct catalog_group *group,
+          const uint64_t *refused)
+{
+    enum select_result reason = SELECT_NONE;
+    for (uint32_t i = 0; i < group->account_count; i++) {
+        if ((refused[i / 64] >> (i % 64) & 1) == 0) {
+            enum select_result result =
+                select_judge(want, &want->view->accounts[group->accounts[i]]);
+            /* Free by now, and not when it was looked at: who waits looks again at once. */
+            reason = select_more_telling(reason, result == SELECT_OK ? SELECT_FULL : result);
+        }
+    }
+    return reason;
 }
 
 /*
@@ -340,10 +427,9 @@ select_take(const struct select_want *want, struct select_choice *out)
     memset(refused, 0, (group->account_count + 63) / 64 * sizeof refused[0]);
     enum select_result reason = SELECT_NONE;
     for (uint32_t round = 0; round < group->account_count; round++) {
-        enum select_result why = SELECT_NONE;
-        uint32_t best = best_of(want, group, refused, &why);
+        uint32_t best = best_of(want, group, refused);
         if (best == UINT32_MAX) {
-            reason = select_more_telling(reason, why == SELECT_OK ? SELECT_NONE : why);
+            reason = select_more_telling(reason, reason_of(want, group, refused));
             return is_cooling(reason) ? take_only(want, group, reason, out) : reason;
         }
         enum select_result result = select_take_account(want, group->accounts[best], out);

@@ -171,11 +171,19 @@ on_free(void *context, void *extra)
     target_free(extra);
 }
 
+uint32_t
+target_speaks(const void *extra)
+{
+    const struct target *target = extra;
+    return target->dialects;
+}
+
 struct catalog_hooks
 target_hooks(const struct hash_key *hash)
 {
     return (struct catalog_hooks){ .dialects = dialect_mask_parse,
                                    .extra_make = on_make,
                                    .extra_free = on_free,
+                                   .speaks = target_speaks,
                                    .context = (void *)(uintptr_t)hash };
 }

@@ -53,6 +53,9 @@ struct target *
 target_make(const struct hash_key *hash, const struct account *account, struct str proxy_password);
 void target_free(struct target *target);
 
+/* The dialects of the account that this target was made for. */
+uint32_t target_speaks(const void *extra);
+
 /* What store/catalog.h needs to make and free targets with its views; `hash` must live as long. */
 struct catalog_hooks target_hooks(const struct hash_key *hash);
 

@@ -41,7 +41,7 @@ free_extra(void *context, void *extra)
 static struct catalog *
 open_catalog(void)
 {
-    struct catalog_hooks hooks = { read_dialects, make_extra, free_extra, &extras_made };
+    struct catalog_hooks hooks = { read_dialects, make_extra, free_extra, NULL, &extras_made };
     struct catalog *catalog = NULL;
     cr_assert_eq(catalog_open(tempdir, TEMPDIR_MAP_BYTES, &hooks, &catalog), ERR_OK);
     return catalog;

@@ -32,7 +32,7 @@ free_extra(void *context, void *extra)
     free(extra);
 }
 
-static const struct catalog_hooks hooks = { read_dialects, make_extra, free_extra, NULL };
+static const struct catalog_hooks hooks = { read_dialects, make_extra, free_extra, NULL, NULL };
 
 static void
 add_account(struct ledger *ledger, const char *name, const char *groups, uint32_t priority,

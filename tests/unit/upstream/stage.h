@@ -13,10 +13,23 @@
 
 #define HOW_MANY 4u
 
+/* The records are changed by the tests: their briefs follow at each choice. */
+#define select_take(want, out) (stage_brief(want), (select_take)(want, out))
+
+static inline void
+stage_brief(const struct select_want *want)
+{
+    for (uint32_t i = 0; i < want->view->account_count; i++) {
+        catalog_brief(&want->view->accounts[i], target_speaks,
+                      (struct catalog_brief *)(uintptr_t)&want->view->briefs[i]);
+    }
+}
+
 struct stage {
     struct testseg test;
     struct segment *segment;
     struct catalog_account accounts[HOW_MANY];
+    struct catalog_brief briefs[HOW_MANY];
     uint32_t order[HOW_MANY];
     struct catalog_group groups[2];
     struct catalog_view view;
@@ -49,9 +62,11 @@ begin(struct stage *s)
         s->groups[g] = (struct catalog_group){ .accounts = s->order, .account_count = HOW_MANY };
         s->groups[g].group.id = 11 + g;
     }
-    s->view = (struct catalog_view){
-        .accounts = s->accounts, .account_count = HOW_MANY, .groups = s->groups, .group_count = 2
-    };
+    s->view = (struct catalog_view){ .accounts = s->accounts,
+                                     .briefs = s->briefs,
+                                     .account_count = HOW_MANY,
+                                     .groups = s->groups,
+                                     .group_count = 2 };
     s->want = (struct select_want){ .segment = s->segment,
                                     .slot = testseg_active(&s->test, SLOT_WORKER),
                                     .view = &s->view,

@@ -10,6 +10,7 @@
 #include "base/jsonw.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "http/server.h"
 #include "proto/endpoint.h"
 #include "store/match.h"
@@ -259,6 +260,13 @@ number_text(struct json_value value)
 }
 
 static bool
+is_thousands(struct str text)
+{
+    uint64_t count = 0;
+    return text.len <= 6 && num_u64(text, &count) == ERR_OK && count > 0;
+}
+
+static bool
 put_price(struct setting_row *row, struct str value, bool is_one)
 {
     uint64_t pico = 0;
@@ -286,7 +294,9 @@ find_member(struct setting_row *row, struct str name, bool *is_one)
             }
             int len = snprintf(row->member, sizeof row->member, "%s", kinds[k].member);
             size_t room = sizeof row->member - (size_t)len;
-            if (tiers[t].is_above) {
+            if (tiers[t].is_above && !is_thousands(row->above)) {
+                row->why = "above: how many thousands of input tokens the above-prices begin with";
+            } else if (tiers[t].is_above) {
                 snprintf(row->member + len, room, "_above_%.*sk_tokens", STR_ARG(row->above));
             } else {
                 snprintf(row->member + len, room, "%s", tiers[t].suffix);
@@ -307,11 +317,7 @@ on_member(void *context, const struct json_member *member)
         return true;
     }
     if (find_member(row, member->name, &is_one)) {
-        if (strstr(row->member, "_above_k_") != NULL) {
-            row->why = "above: how many thousands of input tokens the above-prices begin with";
-            return false;
-        }
-        return put_price(row, number_text(member->value), is_one);
+        return row->why == NULL && put_price(row, number_text(member->value), is_one);
     }
     char name[128];
     snprintf(name, sizeof name, "%.*s", (int)(member->name.len < 127 ? member->name.len : 127),

@@ -12,6 +12,8 @@
 #include "worker/purse.h"
 #include "worker/relay.h"
 
+#define ESTIMATE_MARGIN 5u /* estimates of input are mostly within a fifth */
+
 static bool
 is_billable(const struct relay *relay)
 {
@@ -206,7 +208,10 @@ charge_estimate(const struct relay *relay, uint64_t output_tokens)
     }
     uint64_t input = relay->stream.input_tokens;
     uint64_t answers = relay->peek->answers;
-    pricecard_rates(charge->card, charge->service, input, &rates);
+    /* Who asks for the cheap tier may be served in the standard one. */
+    enum price_service service = charge->service == PRICE_FLEX ? PRICE_STANDARD : charge->service;
+    /* The estimate may be short: near a threshold the dearer step is reserved. */
+    pricecard_rates(charge->card, service, input + input / ESTIMATE_MARGIN, &rates);
     struct money_rates most = *rates;
     most.pico[MONEY_IN_FRESH] = dearest_input(rates);
     if (most.pico[MONEY_OUT_REASONING] > most.pico[MONEY_OUT_TEXT]) {

@@ -47,6 +47,7 @@ Test(prices, that_are_none_are_refused_with_the_reason)
         { "{\"input\":true,\"output\":1}", "dollars a million" },
         { "{\"image\":\"x\"}", "a price is dollars" },
         { "{\"input\":1,\"output\":1,\"above_input\":2,\"above_output\":2}", "above: how many" },
+        { "{\"above\":\"x\",\"input\":1,\"output\":1,\"above_input\":2}", "above: how many" },
         { "{\"input\":1,\"output\":1,\"above\":200,\"above_input\":2}", "without output" },
         { "{\"input\":1,\"input_cost_per_token\":1,\"output\":1}", "twice" },
         { "{\"alias_of\":\"m\"}", "alias" },

@@ -39,7 +39,7 @@ struct shape {
 };
 
 #define INNERS_MAX 4u
-#define DETAILS_MAX 3u
+#define DETAILS_MAX 4u
 #define NAMES_MAX 10u
 
 struct details {
@@ -299,12 +299,19 @@ static const struct str openai_names[OPENAI_COUNTS] = {
     { "cache_creation_tokens", 21 },
 };
 
-enum openai_detail { OPENAI_CACHED, OPENAI_WRITTEN, OPENAI_REASONING, OPENAI_DETAILS };
+enum openai_detail {
+    OPENAI_CACHED,
+    OPENAI_WRITTEN,
+    OPENAI_REASONING,
+    OPENAI_AUDIO,
+    OPENAI_DETAILS
+};
 
 static const struct str openai_detail_names[OPENAI_DETAILS] = {
     { "cached_tokens", 13 },
     { "cache_write_tokens", 18 },
     { "reasoning_tokens", 16 },
+    { "audio_tokens", 12 },
 };
 
 /* The details beside the counts. Chat's spelling goes before that of responses. */
@@ -376,6 +383,7 @@ openai_input(struct usage *usage, const struct counts *counts, uint64_t prompt)
     usage->in_cache_read = cached;
     usage->in_cache_write_5m = written;
     usage->in_cache_write_1h = 0;
+    usage->in_audio = details->values[OPENAI_AUDIO];
     /* More cached than asked: this relay counts as Anthropic does, apart from each other. */
     usage->in_fresh = cached > prompt ? prompt : less(prompt, cached + written);
     usage->known |= USAGE_INPUT | (knows_cache ? (uint32_t)USAGE_CACHE : 0);
@@ -430,20 +438,34 @@ static const struct str anthropic_names[] = {
     { "output_tokens", 13 },
 };
 
-enum anthropic_inner { ANTHROPIC_CREATION, ANTHROPIC_OUTPUT, ANTHROPIC_TIER, ANTHROPIC_INNERS };
+enum anthropic_inner {
+    ANTHROPIC_CREATION,
+    ANTHROPIC_OUTPUT,
+    ANTHROPIC_TIER,
+    ANTHROPIC_SERVER,
+    ANTHROPIC_INNERS
+};
 
 static const struct str anthropic_inner_names[ANTHROPIC_INNERS] = {
     { "cache_creation", 14 },
     { "output_tokens_details", 21 },
     { "service_tier", 12 },
+    { "server_tool_use", 15 },
 };
 
-enum anthropic_detail { ANTHROPIC_5M, ANTHROPIC_1H, ANTHROPIC_THINKING, ANTHROPIC_DETAILS };
+enum anthropic_detail {
+    ANTHROPIC_5M,
+    ANTHROPIC_1H,
+    ANTHROPIC_THINKING,
+    ANTHROPIC_SEARCHES,
+    ANTHROPIC_DETAILS
+};
 
 static const struct str anthropic_detail_names[ANTHROPIC_DETAILS] = {
     { "ephemeral_5m_input_tokens", 25 },
     { "ephemeral_1h_input_tokens", 25 },
     { "thinking_tokens", 15 },
+    { "web_search_requests", 19 },
 };
 
 _Static_assert(ANTHROPIC_INNERS <= INNERS_MAX && ANTHROPIC_DETAILS <= DETAILS_MAX, "they fit");
@@ -499,6 +521,10 @@ report_anthropic(struct usage *usage, struct json_value object, bool is_final, s
         usage->out_reasoning = output->values[ANTHROPIC_THINKING];
         usage->known |= USAGE_REASONING;
     }
+    const struct details *server = &counts.inner[ANTHROPIC_SERVER];
+    if ((server->known >> ANTHROPIC_SEARCHES & 1) != 0) {
+        usage->web_searches = server->values[ANTHROPIC_SEARCHES];
+    }
     report_tier(usage, counts.tier);
     return true;
 }
@@ -544,6 +570,7 @@ report_gemini(struct usage *usage, struct usage_gemini *last, struct json_value 
     bool is_folded = has_total && has_candidates && c[GEMINI_TOTAL] == input + c[GEMINI_CANDIDATES];
     usage->in_cache_read = c[GEMINI_CACHED];
     usage->in_fresh = less(c[GEMINI_PROMPT], c[GEMINI_CACHED]) + c[GEMINI_TOOL];
+    usage->in_tool = c[GEMINI_TOOL];
     usage->out_reasoning = c[GEMINI_THOUGHTS];
     if (has_candidates) {
         usage->out_total = c[GEMINI_CANDIDATES] + (is_folded ? 0 : c[GEMINI_THOUGHTS]);

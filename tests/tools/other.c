@@ -8,6 +8,7 @@
 #include "http/sse.h"
 #include "proto/blame.h"
 #include "proto/codec.h"
+#include "proto/embedding.h"
 #include "proto/estimate.h"
 #include "proto/listing.h"
 #include "proto/peek.h"
@@ -26,7 +27,7 @@ finish(struct jsonw *w)
 /* --- usage --- */
 
 static void
-output_usage(struct vector *vector, const struct usage *usage)
+output_usage(struct vector *vector, const struct usage *usage, bool is_partial)
 {
     struct jsonw w;
     jsonw_begin(&w, &vector->out);
@@ -37,6 +38,9 @@ output_usage(struct vector *vector, const struct usage *usage)
     jsonw_put_u64(&w, "in_cache_write_1h", usage->in_cache_write_1h);
     jsonw_put_u64(&w, "out_total", usage->out_total);
     jsonw_put_u64(&w, "out_reasoning", usage->out_reasoning);
+    jsonw_put_u64(&w, "in_tool_prompt", usage->in_tool);
+    jsonw_put_u64(&w, "in_audio", usage->in_audio);
+    jsonw_put_u64(&w, "web_search", usage->web_searches);
     if (usage->service_tier[0] != '\0') {
         jsonw_put_text(&w, "service_tier", usage->service_tier);
     }
@@ -45,7 +49,7 @@ output_usage(struct vector *vector, const struct usage *usage)
     if (usage->source == USAGE_ESTIMATED) {
         jsonw_text(&w, "ESTIMATED");
     }
-    if (usage->source == USAGE_PARTIAL) {
+    if (is_partial) {
         jsonw_text(&w, "PARTIAL");
     }
     jsonw_close(&w);
@@ -69,7 +73,7 @@ usage_run(struct vector *vector)
         if (!usage_read_body(vector->from, walk_raw(vector->input), &usage)) {
             usage_estimate(&usage, 0, walk_raw(vector->input));
         }
-        output_usage(vector, &usage);
+        output_usage(vector, &usage, false);
         return;
     }
     struct usage_stream stream;
@@ -84,7 +88,7 @@ usage_run(struct vector *vector)
     sse_fini(&sse);
     bool is_complete = (stream.seen & (USAGE_EVENT_DONE | USAGE_EVENT_END)) != 0;
     usage_finish(&stream, 0, is_complete);
-    output_usage(vector, &stream.usage);
+    output_usage(vector, &stream.usage, !is_complete);
 }
 
 /* --- what the gateway says itself --- */
@@ -192,6 +196,62 @@ count_answer(struct vector *vector)
     }
 }
 
+/* --- embeddings --- */
+
+/* The client's request, for what its answer must know. */
+static struct embedding
+ask_embedding(struct vector *vector, enum dialect client, struct str body, struct buf *to)
+{
+    struct embedding embedding = { .inputs = 0 };
+    struct hub_problem problem = { .status = 0 };
+    struct walk given = walk_get(vector->context, STR("client_request"));
+    struct str path = walk_string(walk_get(vector->input, STR("path")), &vector->arena);
+    bool is_batch = walk_is_text(walk_get(given, STR("method")), STR("batchEmbedContents")) ||
+                    walk_is_there(walk_get(given, STR("requests"))) ||
+                    str_ends(path, STR(":batchEmbedContents")) ||
+                    walk_is_there(walk_get(vector->input, STR("requests")));
+    struct walk root;
+    if (walk_parse(body, &vector->arena, &root) != ERR_OK) {
+        vector_die("the request is no JSON");
+    }
+    struct str model = walk_string(walk_get(root, STR("model")), &vector->arena);
+    struct walk mapped = walk_get(walk_get(vector->context, STR("model_map")), model);
+    model = walk_is_there(mapped) ? walk_string(mapped, &vector->arena) : model;
+    if (str_starts(model, STR("models/"))) {
+        model = str_skip(model, 7);
+    }
+    enum err err =
+        client == DIALECT_GEMINI
+            ? embedding_to_chat(body, model, is_batch, &vector->arena, to, &embedding, &problem)
+            : embedding_to_gemini(body, model, &vector->arena, to, &embedding, &problem);
+    if (err != ERR_OK) {
+        buf_clear(to);
+        output_problem(vector, client, &problem);
+    }
+    return embedding;
+}
+
+static void
+embedding_answer(struct vector *vector)
+{
+    struct buf unused;
+    buf_init(&unused, UINT32_MAX);
+    struct walk given = walk_get(vector->context, STR("client_request"));
+    struct embedding embedding =
+        ask_embedding(vector, vector->to, vector_text(vector, given), &unused);
+    buf_fini(&unused);
+    struct str body = walk_raw(vector->input);
+    enum err err =
+        vector->to == DIALECT_GEMINI
+            ? embedding_answer_to_gemini(&embedding, body, &vector->arena, &vector->out)
+            : embedding_answer_to_chat(&embedding, body,
+                                       walk_string(walk_get(given, STR("model")), &vector->arena),
+                                       &vector->arena, &vector->out);
+    if (err != ERR_OK) {
+        vector_die("the answer has no embeddings");
+    }
+}
+
 void
 endpoint_run(struct vector *vector, struct str endpoint)
 {
@@ -201,6 +261,12 @@ endpoint_run(struct vector *vector, struct str endpoint)
         request_run(vector);
     } else if (is_count) {
         count_answer(vector);
+    } else if (str_equal(endpoint, STR("embeddings")) && is_request) {
+        struct walk body = walk_get(vector->input, STR("body"));
+        struct walk request = walk_is_there(body) ? body : vector->input;
+        (void)ask_embedding(vector, vector->from, vector_text(vector, request), &vector->out);
+    } else if (str_equal(endpoint, STR("embeddings"))) {
+        embedding_answer(vector);
     } else {
         vector_die("no such endpoint");
     }

@@ -374,6 +374,15 @@ crash_start_load(const char *name)
     crashload_run(1000);
 }
 
+/* Whoever was killed when: records, hourly sums, totals and costs agree. */
+static void
+check_ledger(void)
+{
+    struct play_run run = play_ctl("--json", "ledger", "verify", NULL);
+    PLAY_CHECK(run.status == 0 && play_json_is(run.out, "ok", "true"), "ledger verify: %s%s",
+               run.out, run.err);
+}
+
 void
 crash_end_load(uint32_t missed_max)
 {
@@ -381,6 +390,7 @@ crash_end_load(uint32_t missed_max)
     crashbook_check_idle(CRASH_REST_MS);
     crashbook_check(missed_max);
     crashslots_check();
+    check_ledger();
     crashload_end();
     PLAY_CHECK(crashload_count(CRASH_WHOLE) > 100, "too little load: %s", crashload_text());
     PLAY_CHECK(crashproc_log_count("last_words=") == 0, "somebody died of a failed check");

@@ -82,7 +82,7 @@ sum_records(void)
     return sums;
 }
 
-/* Records, user, key, group and accounts say the same. */
+/* Records, user, key, group and accounts say the same, and the ledger proves itself. */
 static void
 books_agree(int64_t *out_cost)
 {
@@ -97,6 +97,8 @@ books_agree(int64_t *out_cost)
     PLAY_CHECK(nano_of(play_json(run.out, "items.0.totals.cost")) == sums.cost, "key: %s", run.out);
     PLAY_CHECK(accounts == sums.upstream, "accounts: %lld, records: %lld", (long long)accounts,
                (long long)sums.upstream);
+    struct play_run proof = play_must_ctl("ledger", "verify", NULL);
+    PLAY_CHECK(proof.status == 0, "verify: %s", proof.out);
     *out_cost = sums.cost;
 }
 

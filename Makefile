@@ -34,9 +34,9 @@ cc-ok     = $(shell echo 'int x;' | $(1) -Werror $(2) -O1 -c -x c -o /dev/null -
 cc-option = $(if $(call cc-ok,$(1),$(2)),$(2),$(foreach f,$(2),$(if $(call cc-ok,$(1),$(f)),$(f))))
 HARDENING := $(call cc-option,$(CC),-D_FORTIFY_SOURCE=3 -fstack-protector-strong \
     -fstack-clash-protection -fcf-protection=full -ftrivial-auto-var-init=zero)
-SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
-COMMON          := -std=gnu11 -D_GNU_SOURCE -g -fno-omit-frame-pointer -I. -DVERSION='"$(VERSION)"'
+COMMON          := -std=gnu11 -D_GNU_SOURCE -g -I. -DVERSION='"$(VERSION)"'
 CC_release      := $(CC)
 LTO             := $(call cc-option,$(CC),-flto=auto)
 CFLAGS_release  := $(COMMON) $(WARNINGS) -O3 $(LTO) -U_FORTIFY_SOURCE $(HARDENING) -fPIE

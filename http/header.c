@@ -10,9 +10,10 @@ header_find(const struct header_list *list, struct str name)
     if (list->names != 0 && (list->names & header_name_bit(name)) == 0) {
         return (struct str){ NULL, 0 };
     }
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (str_equal_nocase(list->items[i].name, name)) {
-            return list->items[i].value;
+    const struct header *end = list->items + list->count;
+    for (const struct header *item = list->items; item < end; item++) {
+        if (item->name.len == name.len && str_equal_nocase(item->name, name)) {
+            return item->value;
         }
     }
     return (struct str){ NULL, 0 };

@@ -330,13 +330,20 @@ scan_fields(struct str lines, struct header *items, uint32_t items_max, uint32_t
         if (count == items_max || colon == at || end - colon < 2 || *colon != ':') {
             return false;
         }
-        const char *value = colon + 1 + (colon[1] == ' ' ? 1 : 0);
+        const char *value = colon + 1;
         const char *line_end = first_of(controls_of, value, end);
         if (end - line_end < 2 || line_end[0] != '\r' || line_end[1] != '\n') {
             return false;
         }
+        const char *value_end = line_end;
+        while (*value == ' ') { /* the CR ends it */
+            value++;
+        }
+        while (value_end > value && value_end[-1] == ' ') {
+            value_end--;
+        }
         items[count++] = (struct header){ str_make(at, (size_t)(colon - at)),
-                                          str_trim(str_make(value, (size_t)(line_end - value))) };
+                                          str_make(value, (size_t)(value_end - value)) };
         at = line_end + 2;
     }
     *out_count = count;

@@ -226,6 +226,12 @@ put_credential(struct writer *w, enum dialect dialect, struct str secret)
     }
 }
 
+/* Which fields that an API needs came from the client. */
+struct passed {
+    bool agent;
+    bool accept;
+};
+
 /* A form keeps its boundary, JSON its parameters; whatever else the client called its body, we have
  * read it as JSON (curl -d says it is a form). */
 static struct str
@@ -242,14 +248,15 @@ body_type(const struct header_list *headers)
 
 /* Fields that the API needs and that a client may have left out. */
 static void
-put_needed(struct writer *w, const struct request_want *want, enum dialect dialect)
+put_needed(struct writer *w, const struct request_want *want, enum dialect dialect,
+           const struct passed *passed)
 {
     static const struct header_list none = { .count = 0 };
     const struct header_list *headers = want->headers == NULL ? &none : want->headers;
-    if (!header_has(headers, STR("user-agent"))) {
+    if (!passed->agent) {
         put(w, STR("User-Agent: sub2api\r\n"));
     }
-    if (!header_has(headers, STR("accept"))) {
+    if (!passed->accept) {
         put(w, STR("Accept: */*\r\n"));
     }
     if (dialect == DIALECT_ANTHROPIC && !header_has(headers, STR("anthropic-version"))) {
@@ -281,9 +288,10 @@ line_of(const struct header *header)
  * The fields that may pass. Lines that lie one behind the other in the client's head (the SDKs send
  * a dozen in a row) are copied as one piece.
  */
-static void
+static struct passed
 put_client_fields(struct writer *w, const struct header_list *headers)
 {
+    struct passed passed = { false, false };
     /* No field on the list is hop-by-hop by itself. */
     bool may_be_hop = headers != NULL && connection_names_fields(headers);
     struct str run = STR("");
@@ -293,6 +301,8 @@ put_client_fields(struct writer *w, const struct header_list *headers)
             (may_be_hop && header_is_hop(headers, header->name))) {
             continue;
         }
+        passed.agent |= str_equal_nocase(header->name, STR("user-agent"));
+        passed.accept |= str_equal_nocase(header->name, STR("accept"));
         struct str line = line_of(header);
         if (line.len == 0) {
             put_field(w, header->name, header->value);
@@ -304,6 +314,7 @@ put_client_fields(struct writer *w, const struct header_list *headers)
         }
     }
     put(w, run);
+    return passed;
 }
 
 /* An upper bound of the head's size, so that it is written in one go. */
@@ -355,8 +366,8 @@ request_head(const struct request_want *want, struct arena *arena, struct str *o
     put_field(&w, STR("Host"), str_of(want->target->authority));
     put_credential(&w, row->dialect, want->account->secret);
     put(&w, STR("Accept-Encoding: identity\r\n"));
-    put_needed(&w, want, row->dialect);
-    put_client_fields(&w, want->headers);
+    struct passed passed = put_client_fields(&w, want->headers);
+    put_needed(&w, want, row->dialect, &passed);
     put(&w, STR("\r\n"));
     *out = (struct str){ w.data, w.used };
     return ERR_OK;

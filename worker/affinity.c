@@ -18,6 +18,7 @@
 
 /* The rank of a header that names a session: lower wins. Most names are of another length. */
 #define RANK_NONE 5u
+#define LENGTHS (1u << 9 | 1u << 10 | 1u << 12 | 1u << 15 | 1u << 18 | 1u << 24)
 
 static uint32_t
 rank_of(struct str name)
@@ -50,6 +51,9 @@ header_session(const struct header_list *headers)
     uint32_t best = RANK_NONE;
     for (uint32_t i = 0; i < headers->count && best > 0; i++) {
         const struct header *header = &headers->items[i];
+        if (header->name.len > 24 || (LENGTHS >> header->name.len & 1u) == 0) {
+            continue;
+        }
         uint32_t rank = rank_of(header->name);
         if (rank < best && header->value.len > 0) {
             found = header->value;

@@ -33,6 +33,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(refused_ms <= MAX_MS);
     CHECK(hint_used_up_ms(&list, WALL_MS, MAX_MS) <= MAX_MS);
     CHECK(hint_refused_ms(&list, WALL_MS, 1) == (refused_ms > 0));
+    struct str body = str_make(copy, size);
+    uint64_t body_ms = hint_body_ms(body, WALL_MS, MAX_MS);
+    CHECK(body_ms <= MAX_MS);
+    CHECK(hint_body_ms(body, WALL_MS, 1) == (body_ms > 0));
     free(copy);
     return 0;
 }

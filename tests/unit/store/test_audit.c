@@ -1,6 +1,8 @@
 /* A true ledger passes; every way of being wrong is found and named. */
 #include "store/audit.h"
 
+#include <signal.h>
+
 #include "store/record.h"
 #include "store/rollup.h"
 #include "tests/unit/store/tempdir.h"
@@ -191,4 +193,56 @@ Test(audit, finds_what_is_wrong)
         tempdir_remove();
         tempdir_make();
     }
+}
+
+/* --- torn writes --- */
+
+/* Commits until it is killed. */
+__attribute__((noreturn)) static void
+write_on(void)
+{
+    static struct ledger_record records[5];
+    struct ledger *ledger = NULL;
+    uint64_t sequence = 0;
+    if (ledger_open(tempdir, TEMPDIR_MAP_BYTES, &ledger) != ERR_OK ||
+        ledger_position(ledger, 77, 1, &sequence) != ERR_OK) {
+        _exit(1);
+    }
+    for (;;) {
+        uint32_t count = 1 + (uint32_t)(sequence % 5);
+        for (uint32_t i = 0; i < count; i++) {
+            records[i] = make(sequence + i);
+        }
+        struct ledger_batch batch = { 1, 77, sequence, records, count };
+        if (ledger_commit(ledger, &batch, 1) != ERR_OK) {
+            _exit(2);
+        }
+        sequence += count;
+    }
+}
+
+Test(audit, passes_however_often_the_writer_is_killed, .timeout = 120)
+{
+    struct ledger *ledger = NULL;
+    uint64_t position = 0;
+    ledger_close(tempdir_ledger());
+    for (uint32_t i = 0; i < 200; i++) {
+        pid_t pid = fork();
+        cr_assert_geq(pid, 0);
+        if (pid == 0) {
+            write_on();
+        }
+        usleep(1000 + i * 7919u % 9000);
+        cr_assert_eq(kill(pid, SIGKILL), 0);
+        cr_assert_eq(tempdir_wait(pid), 128 + SIGKILL, "it wrote until it was killed");
+        if (i % 20 == 19) {
+            verify();
+            cr_assert_eq(audit.problem_count, 0, "%s", audit.problems[0]);
+        }
+    }
+    cr_assert_eq(ledger_open(tempdir, TEMPDIR_MAP_BYTES, &ledger), ERR_OK);
+    cr_assert_eq(ledger_position(ledger, 77, 1, &position), ERR_OK);
+    ledger_close(ledger);
+    cr_expect(audit.records == position && position > 0, "%lu records, position %lu",
+              (unsigned long)audit.records, (unsigned long)position);
 }

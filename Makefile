@@ -218,7 +218,7 @@ uninstall: ## remove what install put there; data and configuration stay
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sub2api
 
 ## Tests
-.PHONY: test check tidy unit asan scenario fuzz fuzz-smoke clients crash model bench bare
+.PHONY: test check tidy unit asan scenario fuzz fuzz-smoke clients crash model bench bench-sched bare
 test: ## everything: tidy, unit, fuzz smoke, scenario, clients, crash, model; "N passed, N failed"
 	@tests/run.sh tidy unit fuzz-smoke scenario clients crash model
 check: ## the quick part: tidy, unit, scenario
@@ -244,6 +244,10 @@ bench: ## load, CPU and memory, side by side with nginx
 	@tests/deps.sh run bench
 	$(again) programs $(B)/bench-load
 	@exec sh tests/bench/run.sh $(B)
+bench-sched: ## what the scheduler costs by itself: gates, selection, wakes
+	@tests/deps.sh run bench
+	$(again) $(B)/bench-sched
+	@exec bash tests/bench/sched.sh $(B)
 bare: ## both README commands in a freshly debootstrapped Debian
 	@tests/deps.sh bare
 	@exec bash tests/bare.sh

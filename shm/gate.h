@@ -172,6 +172,24 @@ bool gate_is_clean(const struct segment *segment, uint32_t slot);
 uint32_t gate_held(const struct segment *segment, uint32_t gate);
 uint32_t gate_waiting(const struct segment *segment, uint32_t gate);
 
+/* Both by one walk over the columns: a choice looks at hundreds of gates. */
+struct gate_load {
+    uint32_t held;
+    uint32_t waiting;
+};
+
+static inline struct gate_load
+gate_load(const struct segment *segment, uint32_t gate)
+{
+    struct gate_load load = { 0, 0 };
+    const struct gate_cell *cell = &segment->gate_cells[(size_t)gate * segment->stride];
+    for (const struct gate_cell *end = cell + segment->slots; cell < end; cell++) {
+        load.held += atomic_load_explicit(&cell->held, memory_order_relaxed);
+        load.waiting += atomic_load_explicit(&cell->waiting, memory_order_relaxed);
+    }
+    return load;
+}
+
 struct gate_view {
     enum gate_kind kind; /* GATE_NONE: no such gate (yet) */
     uint64_t id;

@@ -313,10 +313,9 @@ has_room(const struct select_want *want, const struct catalog_brief *brief, uint
             return false;
         }
     }
-    uint64_t held = gate_held(want->segment, gate);
-    uint64_t busy = held + gate_waiting(want->segment, gate);
-    *out_load = load_of(busy, brief->concurrency);
-    return brief->concurrency == 0 || held < brief->concurrency;
+    struct gate_load load = gate_load(want->segment, gate);
+    *out_load = load_of((uint64_t)load.held + load.waiting, brief->concurrency);
+    return brief->concurrency == 0 || load.held < brief->concurrency;
 }
 
 /*

@@ -2,13 +2,14 @@
  * sched.c - build/bench-sched: what the scheduler costs by itself, without a network.
  *
  *      bench-sched [--gates] [--select] [--wake] [--workers N] [--millis N]
- *      bench-sched --count take|select:ACCOUNTS --rounds N    for callgrind: see sched.sh
+ *      bench-sched --count take|select:i100|select:b100 --rounds N    for callgrind: see sched.sh
  *
  *   take + give   one process alone; then processes that all work on one gate, with room for all
  *                 (only the cache line is fought for) and with room for one
- *   selection     select_take + select_give among so many accounts, all of one priority, in a group
- *   wake          one process gives a slot back for which another sleeps in epoll_wait: from before
- *                 gate_give to the waiter's on_turn. No timer runs in either
+ *   selection     select_take + select_give among so many accounts, all of one priority, in a
+ * group: idle ones, and ones that hold one request each wake          one process gives a slot back
+ * for which another sleeps in epoll_wait: from before gate_give to the waiter's on_turn. No timer
+ * runs in either
  *
  * A time is the median of several runs of some milliseconds each, so that what else the machine
  * does falls out. Everything runs over a real segment of its own and against the real code.
@@ -46,6 +47,7 @@
 static struct segment segment;
 static int wake_fds[SLOTS_MAX];
 static uint64_t run_ns = 20u * 1000000u;
+static uint32_t other_slot; /* of a process that holds one slot of each account of a busy pool */
 
 static void
 fail(const char *what)
@@ -244,6 +246,7 @@ bench_gates(uint32_t workers)
 
 struct pool {
     struct catalog_account *accounts;
+    struct catalog_brief *briefs;
     uint32_t *order;
     struct catalog_group group;
     struct catalog_view view;
@@ -252,12 +255,14 @@ struct pool {
 
 /* Alike in everything that select looks at first, so that all are looked at to the end. */
 static void
-make_pool(struct pool *pool, uint32_t count)
+make_pool(struct pool *pool, uint32_t count, bool is_busy)
 {
     *pool = (struct pool){ .hash = { 3, 4 } };
+    struct catalog_hooks hooks = target_hooks(&pool->hash);
     pool->accounts = calloc(count, sizeof *pool->accounts);
+    pool->briefs = aligned_alloc(sizeof *pool->briefs, count * sizeof *pool->briefs);
     pool->order = calloc(count, sizeof *pool->order);
-    need(pool->accounts != NULL && pool->order != NULL, "no memory");
+    need(pool->accounts != NULL && pool->briefs != NULL && pool->order != NULL, "no memory");
     for (uint32_t i = 0; i < count; i++) {
         struct catalog_account *account = &pool->accounts[i];
         model_defaults(MODEL_ACCOUNT, &account->account);
@@ -269,14 +274,19 @@ make_pool(struct pool *pool, uint32_t count)
         account->extra = target_make(&pool->hash, &account->account, STR(""));
         need(account->extra != NULL, "no target");
         account->group_count = 1;
+        catalog_brief(account, hooks.speaks, &pool->briefs[i]);
         pool->order[i] = i;
         health_assign(&segment, i, account->account.id);
-        (void)make_gate(GATE_ACCOUNT, account->account.id);
+        uint32_t gate = make_gate(GATE_ACCOUNT, account->account.id);
+        if (is_busy) {
+            need(gate_take(&segment, other_slot, gate, 10, 1) == ERR_OK, "an account is full");
+        }
     }
     pool->group = (struct catalog_group){ .accounts = pool->order, .account_count = count };
     pool->group.group.id = 11;
     pool->view = (struct catalog_view){ .version = 1,
                                         .accounts = pool->accounts,
+                                        .briefs = pool->briefs,
                                         .account_count = count,
                                         .groups = &pool->group,
                                         .group_count = 1 };
@@ -289,6 +299,7 @@ drop_pool(struct pool *pool)
         target_free(pool->accounts[i].extra);
     }
     free(pool->accounts);
+    free(pool->briefs);
     free(pool->order);
 }
 
@@ -320,22 +331,32 @@ run_choices(struct pool *pool, uint32_t slot)
     return (double)(now_ns - start_ns) / (double)turns;
 }
 
+/* In a process of its own: who chooses remembers gates for as long as it lives. */
 static void
-bench_selection(uint32_t workers, uint32_t count)
+bench_selection(uint32_t workers, uint32_t count, bool is_busy)
 {
+    pid_t pid = fork();
+    need(pid >= 0, "fork");
+    if (pid > 0) {
+        int status = 0;
+        need(waitpid(pid, &status, 0) == pid && status == 0, "a selection failed");
+        return;
+    }
     struct pool pool;
     make_segment(workers, count);
     uint32_t slot = enter_slot(0);
-    make_pool(&pool, count);
+    other_slot = enter_slot(1);
+    make_pool(&pool, count, is_busy);
     double runs[RUNS];
     for (uint32_t i = 0; i < RUNS; i++) {
         runs[i] = run_choices(&pool, slot);
     }
     double ns = median(runs, RUNS);
-    printf("selection among %6u accounts, %2u workers %15.2f us %8.1f ns an account\n", count,
-           workers, ns / 1000, ns / count);
+    printf("selection among %5u %s accounts %12.2f us %8.1f ns an account\n", count,
+           is_busy ? "busy" : "idle", ns / 1000, ns / count);
     drop_pool(&pool);
     drop_segment();
+    exit(0);
 }
 
 /* --- wake --- */
@@ -465,13 +486,14 @@ count(const char *what, uint32_t workers, uint64_t rounds)
         }
         return;
     }
-    need(strncmp(what, "select:", 7) == 0, "count what?");
-    uint32_t accounts = (uint32_t)strtoul(what + 7, NULL, 10);
+    need(strncmp(what, "select:", 7) == 0 && strlen(what) > 8, "count what?");
+    uint32_t accounts = (uint32_t)strtoul(what + 8, NULL, 10);
     struct pool pool;
     need(accounts > 0 && accounts <= ACCOUNTS_MAX, "so many accounts do not fit");
     make_segment(workers, accounts);
     uint32_t slot = enter_slot(0);
-    make_pool(&pool, accounts);
+    other_slot = enter_slot(1);
+    make_pool(&pool, accounts, what[7] == 'b');
     for (uint64_t i = 0; i < rounds; i++) {
         choose(&pool, slot, i);
     }
@@ -534,9 +556,9 @@ main(int argc, char **argv)
         bench_gates(WORKERS_MAX);
     }
     for (size_t i = 0; (all || o.selection) && i < sizeof sizes / sizeof sizes[0]; i++) {
-        if (sizes[i] <= ACCOUNTS_MAX) {
-            bench_selection(o.workers, sizes[i]);
-        }
+        uint32_t size = sizes[i] <= ACCOUNTS_MAX ? sizes[i] : ACCOUNTS_MAX;
+        bench_selection(o.workers, size, false);
+        bench_selection(o.workers, size, true);
     }
     if (all || o.wake) {
         bench_wake();

@@ -47,7 +47,7 @@ static const struct point other_points[] = {
     { "drainer.before_free", 8, NEED_NOTHING }, { "ledger.before_commit", 8, NEED_NOTHING },
     { "ledger.after_commit", 8, NEED_NOTHING }, { "drainer.after_orphans", 5, NEED_KILLS },
     { "slot.between_sweeps", 5, NEED_KILLS },   { "slot.before_free", 5, NEED_KILLS },
-    { "gate.mid_clear", 20, NEED_KILLS },       { "gate.mid_sweep", 70, NEED_KILLS },
+    { "gate.mid_clear", 70, NEED_KILLS },       { "gate.mid_sweep", 70, NEED_KILLS },
     { "lease.after_notes", 5, NEED_KILLS },     { "names.before_answered", 3, NEED_NOTHING },
     { "names.mid_put", 3, NEED_NOTHING },       { "job.before_asked", 2, NEED_TESTS },
     { "job.after_running", 2, NEED_TESTS },     { "job.before_done", 2, NEED_TESTS },

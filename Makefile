@@ -218,16 +218,18 @@ uninstall: ## remove what install put there; data and configuration stay
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sub2api
 
 ## Tests
-.PHONY: test check tidy unit asan scenario fuzz fuzz-smoke clients crash model bench bench-sched bare
-test: ## everything: tidy, unit, fuzz smoke, scenario, clients, crash, model; "N passed, N failed"
-	@tests/run.sh tidy unit fuzz-smoke scenario clients crash model
-check: ## the quick part: tidy, unit, scenario
-	@tests/run.sh tidy unit scenario
+.PHONY: test check tidy unit asan vectors scenario fuzz fuzz-smoke clients crash model bench bench-sched bare
+test: ## everything: tidy, unit, vectors, fuzz smoke, scenario, clients, crash, model; "N passed, N failed"
+	@tests/run.sh tidy unit vectors fuzz-smoke scenario clients crash model
+check: ## the quick part: tidy, unit, vectors, scenario
+	@tests/run.sh tidy unit vectors scenario
 tidy: ## layers, names, sizes, banned calls, formatting
 	@tests/run.sh tidy
 unit: ## unit tests under ASan and UBSan (one folder: make unit-base)
 	@tests/run.sh unit
 asan: $(ASAN_PROGRAMS) ## the programs under ASan and UBSan, in build/asan
+vectors: ## translation between the dialects against its golden vectors
+	@tests/run.sh vectors
 scenario: ## the whole gateway against the fake provider
 	@tests/run.sh scenario
 fuzz: ## every fuzz target for FUZZ_SECONDS each (default 600)

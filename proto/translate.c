@@ -7,6 +7,8 @@
  */
 #include "proto/translate.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "proto/codec.h"
@@ -65,11 +67,9 @@ settle_choice(struct hub_request *request, struct hub_problem *problem)
          at = at->next) {
         if (hub_tool_find(request, at->name, at->space) == NULL) {
             char message[128];
-            struct str name = at->name.len > 64 ? str_make(at->name.data, 64) : at->name;
-            struct str text = STR("names a tool that is not there: ");
-            memcpy(message, text.data, text.len);
-            memcpy(message + text.len, name.data, name.len);
-            message[text.len + name.len] = '\0';
+            snprintf(message, sizeof message, "names a tool that is not there: %.*s",
+                     (int)(at->name.len > 64 ? 64 : at->name.len),
+                     at->name.data == NULL ? "" : at->name.data);
             return hub_refuse(problem, message, "%s", hub_field_name(request, HUB_FIELD_CHOICE));
         }
     }
@@ -121,7 +121,7 @@ translate_open(struct arena *arena, const struct translate_setup *setup, struct 
         .shape = { .dialect = setup->client,
                    .model = setup->model,
                    .stream = setup->stream,
-                   .is_array = setup->is_array,
+                   .is_array = setup->is_array && setup->client == DIALECT_GEMINI,
                    .is_count = setup->is_count,
                    .new_anthropic = setup->new_anthropic },
     };

@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh PART... - builds and runs parts of the tests and ends with one line "N passed, N failed".
 #
-# Parts: tidy unit unit_<folder> fuzz-smoke fuzz scenario clients cli crash model.
+# Parts: tidy unit unit_<folder> vectors fuzz-smoke fuzz scenario clients cli crash model.
 # A part that cannot be built, crashes, leaks or runs nothing counts as one failure more.
 # Each part prints what failed; its whole output is in build/test/<part>.log. The deadlines are there
 # to end what hangs: they are several times what a part needs on two busy cores.
@@ -159,6 +159,10 @@ for part in "$@"; do
     tidy) run_lines tidy 900 bash tests/tidy/tidy.sh ;;
     unit) units ;;
     unit_*) run_unit "${part#unit_}" ;;
+    vectors)
+        make_targets vectors "$build/translate-vector" &&
+            run_lines vectors 900 bash tests/tools/vectors.sh
+        ;;
     fuzz-smoke)
         targets=$(find tests/fuzz -maxdepth 1 -name 'fuzz_*.c' | wc -l)
         run_fuzz fuzz-smoke $((targets > 0 && 30 / targets > 1 ? 30 / targets : 2))

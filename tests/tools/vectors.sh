@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 for file in "$here"/*"${1:-}"*.json; do
     name=$(basename "$file" .json)
-    if ! timeout 60 "$tool" "$file" >"$work/out" 2>"$work/err"; then
+    if ! (timeout 60 "$tool" "$file" >"$work/out") 2>"$work/err"; then
         echo "FAIL vector $name: $(head -c 300 "$work/err")"
         failed=1
         continue

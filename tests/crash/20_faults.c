@@ -48,7 +48,7 @@ static const struct point other_points[] = {
     { "ledger.after_commit", 8, NEED_NOTHING }, { "drainer.after_orphans", 5, NEED_KILLS },
     { "slot.between_sweeps", 5, NEED_KILLS },   { "slot.before_free", 5, NEED_KILLS },
     { "gate.mid_clear", 70, NEED_KILLS },       { "gate.mid_sweep", 70, NEED_KILLS },
-    { "lease.after_notes", 5, NEED_KILLS },     { "names.before_answered", 3, NEED_NOTHING },
+    { "lease.after_notes", 5, NEED_KILLS },     { "names.before_answered", 2, NEED_NOTHING },
     { "names.mid_put", 3, NEED_NOTHING },       { "job.before_asked", 2, NEED_TESTS },
     { "job.after_running", 2, NEED_TESTS },     { "job.before_done", 2, NEED_TESTS },
     { "slot.before_left", 1, NEED_RELOADS },

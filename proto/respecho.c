@@ -33,9 +33,8 @@ static const struct member {
     { "user", "null" },
 };
 
-/* The value without the blanks between its tokens; line ends could not be in a data: line. */
-static struct str
-squeezed(struct arena *arena, struct str json)
+struct str
+respecho_line(struct arena *arena, struct str json)
 {
     char *to = arena_alloc_raw(arena, json.len + 1);
     size_t len = 0;
@@ -67,7 +66,7 @@ respecho_make(struct arena *arena, struct walk root, struct str *out)
     for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
         struct str value = walk_raw_value(walk_get(root, str_of(members[i].name)));
         bool fits = value.len > 0 && value.len <= left;
-        struct str line = fits ? squeezed(arena, value) : str_of(members[i].fallback);
+        struct str line = fits ? respecho_line(arena, value) : str_of(members[i].fallback);
         left -= fits ? value.len : 0;
         jsonw_name(&w, members[i].name);
         jsonw_raw(&w, line.data != NULL ? line : str_of(members[i].fallback));

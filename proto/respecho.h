@@ -1,7 +1,7 @@
 /*
  * respecho.h - what a Responses answer repeats of its request.
  *
- * Only respin.c and respsay.c include this. Runs in: worker.
+ * Only respin.c and respline.c include this. Runs in: worker.
  */
 #ifndef PROTO_RESPECHO_H
 #define PROTO_RESPECHO_H
@@ -15,5 +15,9 @@
  * repeat: the request's own value, or the default when it has none or it is too long. Never more
  * than HUB_ECHO_BYTES_MAX. */
 MUST_CHECK enum err respecho_make(struct arena *arena, struct walk root, struct str *out);
+
+/* JSON without the blanks between its tokens: line ends could not be in a data: line. data is NULL
+ * when the arena is full. */
+struct str respecho_line(struct arena *arena, struct str json);
 
 #endif

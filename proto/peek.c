@@ -33,6 +33,7 @@ enum field {
     FIELD_SAFETY_ID,
     FIELD_PREVIOUS_RESPONSE,
     FIELD_SERVICE_TIER,
+    FIELD_SPEED,
     FIELD_GENERATION_CONFIG,
     FIELD_GENERATION_CONFIG_SNAKE,
     FIELD_SYSTEM,
@@ -63,6 +64,7 @@ static const struct str fields[FIELD_COUNT] = {
     [FIELD_SAFETY_ID] = { "safety_identifier", 17 },
     [FIELD_PREVIOUS_RESPONSE] = { "previous_response_id", 20 },
     [FIELD_SERVICE_TIER] = { "service_tier", 12 },
+    [FIELD_SPEED] = { "speed", 5 },
     [FIELD_GENERATION_CONFIG] = { "generationConfig", 16 },
     [FIELD_GENERATION_CONFIG_SNAKE] = { "generation_config", 17 },
     [FIELD_SYSTEM] = { "system", 6 },
@@ -79,7 +81,7 @@ static const struct str fields[FIELD_COUNT] = {
 static const uint32_t fields_of_length[NAME_TEXT_BYTES + 1] = {
     [1] = BIT(N),
     [4] = BIT(USER),
-    [5] = BIT(MODEL) | BIT(INPUT),
+    [5] = BIT(MODEL) | BIT(INPUT) | BIT(SPEED),
     [6] = BIT(STREAM) | BIT(SYSTEM),
     [8] = BIT(METADATA) | BIT(MESSAGES) | BIT(CONTENTS),
     [10] = BIT(MAX_TOKENS),
@@ -295,10 +297,9 @@ read_stream(struct look *look)
 static void
 take_max(struct peek *peek, struct json_value value)
 {
-    uint64_t count;
-    if (json_u64(value, &count) == ERR_OK && count > peek->output_tokens_max) {
-        peek->output_tokens_max = count;
-    }
+    uint64_t count = 0;
+    bool is_good = json_u64(value, &count) == ERR_OK && count > peek->output_tokens_max;
+    peek->output_tokens_max = is_good ? count : peek->output_tokens_max;
 }
 
 /* How many answers are asked for; what is no number is left for the provider to refuse. */
@@ -485,19 +486,16 @@ span_of_first(const struct look *look, enum field first, enum field last)
 }
 
 static void
-read_talk(struct look *look)
-{
-    look->peek->system = span_of_first(look, FIELD_SYSTEM, FIELD_SYSTEM_INSTRUCTION_SNAKE);
-    look->peek->talk = span_of_first(look, FIELD_MESSAGES, FIELD_CONTENTS);
-}
-
-static void
 read_tier(struct look *look)
 {
     struct json_value value = look->values[FIELD_SERVICE_TIER];
     if (has(look, FIELD_SERVICE_TIER) && value.kind == JSON_STRING && !value.is_escaped) {
         (void)str_copy(look->peek->service_tier, sizeof look->peek->service_tier,
                        str_make(value.raw.data + 1, value.raw.len - 2));
+    }
+    /* Anthropic's fast mode has its own price, whatever the tier is. */
+    if (has(look, FIELD_SPEED) && json_string_is(look->values[FIELD_SPEED], STR("fast"))) {
+        (void)str_copy(look->peek->service_tier, sizeof look->peek->service_tier, STR("fast"));
     }
 }
 
@@ -532,7 +530,8 @@ peek_json(enum endpoint endpoint, struct str body, struct peek *out, struct peek
     }
     read_limits(&look);
     read_session(&look);
-    read_talk(&look);
+    out->system = span_of_first(&look, FIELD_SYSTEM, FIELD_SYSTEM_INSTRUCTION_SNAKE);
+    out->talk = span_of_first(&look, FIELD_MESSAGES, FIELD_CONTENTS);
     read_tier(&look);
     out->input_tokens = estimate_weighed(body.len, &weight);
     return ERR_OK;

@@ -59,7 +59,8 @@ struct peek {
     enum peek_session session_kind;
     char session[SESSION_TEXT_BYTES];           /* longer ones as hex of their SHA-256 */
     char previous_response[SESSION_TEXT_BYTES]; /* previous_response_id; "" = none */
-    char service_tier[32];                      /* "" = none or longer than any real one */
+    char service_tier[32]; /* "" = none or longer than any real one; "fast" also when speed says so
+                            */
 
     enum peek_usage usage;
     struct peek_span stream_options; /* its value */

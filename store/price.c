@@ -111,6 +111,7 @@ struct reading {
     uint32_t prices;      /* members that were one */
     uint64_t image_token; /* output_cost_per_image_token: output of models that make images */
     uint64_t image_input; /* input_cost_per_image: of the same, what an image costs */
+    uint64_t fast_ppm;    /* provider_specific_entry.fast: what the fast mode makes of all prices */
 };
 
 static bool
@@ -210,6 +211,20 @@ read_once(struct reading *reading, const struct json_member *member, uint64_t *t
     return read_pico(reading, member, &pico) && put_once(reading, member, pico, to);
 }
 
+/* Anthropic's fast mode, as the convention has it: one factor. Prices of a tier say it better. */
+static bool
+read_fast(struct reading *reading, const struct json_member *member)
+{
+    struct json_value fast;
+    if (!json_get(member->value, STR("fast"), &fast)) {
+        return true;
+    }
+    enum err err = fast.kind != JSON_NUMBER
+                       ? ERR_BAD
+                       : money_read(fast.raw, 6, MONEY_PPM_MAX, &reading->fast_ppm, NULL);
+    return err == ERR_OK || refuse(reading, member->name, "fast is no factor");
+}
+
 static bool
 read_price(struct reading *reading, const struct json_member *member, const struct place *place)
 {
@@ -248,6 +263,9 @@ on_member(void *context, const struct json_member *member)
     }
     if (json_name_is(member, STR("input_cost_per_image"))) {
         return read_once(reading, member, &reading->image_input);
+    }
+    if (json_name_is(member, STR("provider_specific_entry"))) {
+        return read_fast(reading, member);
     }
     return member->name_is_escaped || !find_place(member->name, &place) ||
            read_price(reading, member, &place);
@@ -338,6 +356,25 @@ check_sides(struct reading *reading)
     return ERR_OK;
 }
 
+/* The fast mode as the priority tier, unless that is said. */
+static void
+settle_fast(struct reading *reading)
+{
+    struct price *price = reading->price;
+    if (reading->fast_ppm == 0 || price_has_service(price, PRICE_PRIORITY)) {
+        return;
+    }
+    for (uint32_t kind = 0; kind < MONEY_IMAGE; kind++) {
+        uint64_t pico = price->pico[PRICE_STANDARD][0][kind];
+        if (pico != PRICE_UNSET) {
+            unsigned __int128 fast = (unsigned __int128)pico * reading->fast_ppm;
+            fast = (fast + MONEY_PPM_ONE / 2) / MONEY_PPM_ONE;
+            price->pico[PRICE_PRIORITY][0][kind] =
+                fast > MONEY_PICO_MAX ? MONEY_PICO_MAX : (uint64_t)fast;
+        }
+    }
+}
+
 static enum err
 begin_row(struct str model, struct price *out, char why[PRICE_WHY_BYTES])
 {
@@ -377,6 +414,7 @@ price_read(struct str model, struct json_value row, struct price *out, char why[
         return ERR_BAD;
     }
     settle_images(&reading);
+    settle_fast(&reading);
     if (out->alias_of[0] != '\0') {
         if (reading.prices == 0 && strcmp(out->alias_of, out->model) != 0) {
             return ERR_OK;

@@ -11,6 +11,7 @@
  *   input_cost_per_request             added to each request that was answered
  *   ..._above_200k_tokens              of requests whose whole input is more than that
  *   ..._priority, ..._flex             of requests served in that service tier
+ *   provider_specific_entry.fast       the priority tier as a factor, where it has no prices
  *   litellm_provider, mode             texts
  *   alias_of                           ours: the price is that of another model
  *

@@ -67,6 +67,29 @@ Test(peek, reads_the_other_dialects)
     cr_assert_eq(peek.output_tokens_max, 0);
 }
 
+/* What decides about the price of an answer besides its tokens. */
+Test(peek, finds_how_many_answers_are_asked_for_and_how_fast)
+{
+    cr_assert_eq(look(ENDPOINT_CHAT, "{\"model\":\"m\",\"messages\":[]}"), ERR_OK);
+    cr_expect(peek.answers == 1 && peek.service_tier[0] == '\0');
+    cr_assert_eq(look(ENDPOINT_IMAGES_GENERATIONS, "{\"model\":\"m\",\"n\":4}"), ERR_OK);
+    cr_expect_eq(peek.answers, 4);
+    cr_assert_eq(look(ENDPOINT_CHAT, "{\"model\":\"m\",\"n\":1e9}"), ERR_OK);
+    cr_expect_eq(peek.answers, PEEK_ANSWERS_MAX);
+    cr_assert_eq(look(ENDPOINT_CHAT, "{\"model\":\"m\",\"n\":\"x\"}"), ERR_OK);
+    cr_expect_eq(peek.answers, 1);
+    cr_expect_eq(look(ENDPOINT_CHAT, "{\"model\":\"m\",\"n\":1,\"n\":9}"), ERR_BAD, "which?");
+    cr_assert_eq(look(ENDPOINT_GEMINI_GENERATE, "{\"generationConfig\":{\"candidateCount\":3}}"),
+                 ERR_OK);
+    cr_expect_eq(peek.answers, 3);
+    cr_assert_eq(
+        look(ENDPOINT_MESSAGES, "{\"model\":\"m\",\"service_tier\":\"auto\",\"speed\":\"fast\"}"),
+        ERR_OK);
+    cr_expect_str_eq(peek.service_tier, "fast");
+    cr_assert_eq(look(ENDPOINT_MESSAGES, "{\"model\":\"m\",\"speed\":\"standard\"}"), ERR_OK);
+    cr_expect_str_eq(peek.service_tier, "");
+}
+
 Test(peek, finds_the_session_of_claude_code)
 {
     cr_assert_eq(look(ENDPOINT_MESSAGES,

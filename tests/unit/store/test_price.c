@@ -154,6 +154,23 @@ Test(price, tiers_follow_the_input_where_they_are_silent)
     cr_expect_eq(rates.pico[MONEY_OUT_TEXT], 27000000);
 }
 
+Test(price, a_factor_for_the_fast_mode_is_the_priority_tier)
+{
+    struct price price = good("{" IN_OUT ", \"cache_read_input_token_cost\": 1e-6,"
+                              "\"provider_specific_entry\": {\"us\": 1.1, \"fast\": 6.0}}");
+    struct money_rates rates;
+    pricecard_resolve(&price, PRICE_PRIORITY, 0, &rates);
+    cr_expect_eq(rates.pico[MONEY_IN_FRESH], 15000000);
+    cr_expect_eq(rates.pico[MONEY_IN_CACHE_READ], 6000000);
+    cr_expect_eq(rates.pico[MONEY_OUT_TEXT], 60000000);
+    price = good("{" IN_OUT ", \"provider_specific_entry\": {\"fast\": 6},"
+                 "\"input_cost_per_token_priority\": 3e-6,"
+                 "\"output_cost_per_token_priority\": 2e-5}");
+    pricecard_resolve(&price, PRICE_PRIORITY, 0, &rates);
+    cr_expect_eq(rates.pico[MONEY_IN_FRESH], 3000000);
+    refused("{" IN_OUT ", \"provider_specific_entry\": {\"fast\": \"6\"}}", "no factor");
+}
+
 Test(price, is_written_as_it_is_read)
 {
     struct price price = good(tiers);

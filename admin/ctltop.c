@@ -35,7 +35,8 @@ show_once(const struct errand *errand, const char *sort_by, bool clears)
 
 static const struct option_row options[] = {
     { "once", OPTION_SWITCH, NULL, "print it one time, also on a terminal" },
-    { "sort", OPTION_TEXT, "MEMBER", "largest first: age_ms (unless given), idle_ms, tokens_out" },
+    { "sort", OPTION_TEXT, "MEMBER",
+      "by age_ms (unless given), idle_ms, tokens_out, account or another member" },
     { .name = NULL },
 };
 
@@ -53,6 +54,9 @@ run_top(struct errand *errand)
         } else {
             return errand_misuse("top takes --once and --sort MEMBER, not ", arg);
         }
+    }
+    if (!table_has(&columns_top, sort_by)) {
+        return errand_misuse("top --json shows the members that --sort takes, not ", sort_by);
     }
     int code = show_once(errand, sort_by, !is_once);
     while (code == ERRAND_DONE && !is_once) {

@@ -6,10 +6,12 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/money.h"
 #include "base/num.h"
 
 #define CELLS_BYTES_MAX (64u * 1024 * 1024)
 #define GAP 2u
+#define RANK_SCALE 9u /* digits after the point that sorting looks at: dollars have so many */
 
 struct cell {
     struct str text;
@@ -18,7 +20,8 @@ struct cell {
 
 struct row {
     struct cell cells[TABLE_COLUMNS_MAX];
-    uint64_t rank; /* the sort member's number */
+    uint64_t rank;   /* the sort member's number */
+    struct str word; /* its text, when it is none */
 };
 
 struct rows {
@@ -99,8 +102,9 @@ on_item(void *context, const struct json_member *element)
         }
     }
     if (rows->sort_by != NULL && json_get_path(element->value, str_of(rows->sort_by), &value) &&
-        json_u64(value, &row->rank) != ERR_OK) {
+        money_read(value.raw, RANK_SCALE, UINT64_MAX, &row->rank, NULL) != ERR_OK) {
         row->rank = 0;
+        row->word = cell_of(value, &rows->arena).text;
     }
     rows->items[rows->count++] = row;
     return true;
@@ -111,7 +115,13 @@ by_rank(const void *a, const void *b)
 {
     const struct row *left = *(struct row *const *)a;
     const struct row *right = *(struct row *const *)b;
-    return left->rank < right->rank ? 1 : left->rank > right->rank ? -1 : 0;
+    if (left->rank != right->rank) {
+        return left->rank < right->rank ? 1 : -1;
+    }
+    size_t shorter = left->word.len < right->word.len ? left->word.len : right->word.len;
+    int order = shorter == 0 ? 0 : memcmp(left->word.data, right->word.data, shorter);
+    return order != 0 ? order
+                      : (left->word.len > right->word.len) - (left->word.len < right->word.len);
 }
 
 static enum err
@@ -191,6 +201,17 @@ table_sorted(struct str json, const struct table_columns *columns, const char *s
     arena_reset(&rows.arena);
     free(rows.items);
     return err;
+}
+
+bool
+table_has(const struct table_columns *columns, const char *member)
+{
+    for (uint32_t i = 0; i < columns->count; i++) {
+        if (strcmp(columns->items[i].member, member) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum err

@@ -8,6 +8,7 @@
 #ifndef ADMIN_TABLE_H
 #define ADMIN_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -31,7 +32,11 @@ struct table_columns {
 MUST_CHECK enum err
 table_list(struct str json, const struct table_columns *columns, struct buf *out);
 
-/* Orders the items by one member's number, largest first, while printing. NULL = as they come. */
+/* Whether a column shows this member. */
+bool table_has(const struct table_columns *columns, const char *member);
+
+/* Orders the items by one member while printing: numbers largest first, texts from A on. NULL = as
+ * they come. */
 MUST_CHECK enum err table_sorted(struct str json, const struct table_columns *columns,
                                  const char *sort_by, struct buf *out);
 

@@ -31,6 +31,10 @@ Test(ctltop, shows_them_by_the_wanted_number)
     PRINTED("\"sticky\":\"hit\"");
     DESK(office->path, 2, "top --often");
     DESK(office->path, 2, "top --sort");
+    DESK(office->path, 2, "top --sort tokens");
+    COMPLAINED("not tokens");
+    DESK(office->path, 0, "top --sort request");
+    cr_expect_lt(strstr(desk_out, "req_big"), strstr(desk_out, "req_old"), "%s", desk_out);
     lease_settle(&worker.leases, first, &worker.ring, NULL, NULL);
     lease_settle(&worker.leases, second, &worker.ring, NULL, NULL);
     office_dismiss(office, &worker);

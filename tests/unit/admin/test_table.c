@@ -59,13 +59,24 @@ Test(table, of_nothing_says_so)
 Test(table, sorts_by_a_number_largest_first)
 {
     cr_expect_str_eq(list("{\"items\":[{\"name\":\"a\",\"n\":1},{\"name\":\"b\",\"n\":30},"
-                          "{\"name\":\"c\"},{\"name\":\"d\",\"n\":4}]}",
+                          "{\"name\":\"c\"},{\"name\":\"d\",\"n\":4},{\"name\":\"e\",\"n\":4.5}]}",
                           "n"),
                      "NAME  COUNT  OUT\n"
                      "b     -      -\n"
+                     "e     -      -\n"
                      "d     -      -\n"
                      "a     -      -\n"
                      "c     -      -\n");
+}
+
+Test(table, sorts_by_a_text_from_a_on)
+{
+    cr_expect_str_eq(
+        list("{\"items\":[{\"name\":\"b\"},{\"name\":\"ab\"},{\"name\":\"a\"}]}", "name"),
+        "NAME  COUNT  OUT\n"
+        "a     -      -\n"
+        "ab    -      -\n"
+        "b     -      -\n");
 }
 
 Test(table, counts_characters_not_bytes)

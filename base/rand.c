@@ -143,8 +143,9 @@ rand_below(uint64_t bound)
 void
 rand_text(char *out, size_t out_chars)
 {
-    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    const unsigned letter_count = sizeof(letters) - 1;
+    static const char letters[64] =
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const unsigned letter_count = 62;
     unsigned char bytes[64];
     size_t done = 0;
     while (done < out_chars) {
@@ -152,9 +153,8 @@ rand_text(char *out, size_t out_chars)
         rand_bytes(bytes, want);
         for (size_t i = 0; i < want; i++) {
             unsigned letter = bytes[i] & 63u;
-            if (letter < letter_count) { /* even odds for every letter */
-                out[done++] = letters[letter];
-            }
+            out[done] = letters[letter];
+            done += letter < letter_count ? 1 : 0; /* even odds for every letter */
         }
     }
     out[out_chars] = '\0';

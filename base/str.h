@@ -137,6 +137,23 @@ str_skip(struct str s, size_t count)
     return count >= s.len ? (struct str){ NULL, 0 } : (struct str){ s.data + count, s.len - count };
 }
 
+/* No byte beyond 0x7f? */
+static inline bool
+str_is_ascii(struct str text)
+{
+    uint64_t seen = 0;
+    size_t at = 0;
+    for (; text.len - at >= sizeof(seen); at += sizeof(seen)) {
+        uint64_t word;
+        memcpy(&word, text.data + at, sizeof(word));
+        seen |= word;
+    }
+    for (; at < text.len; at++) {
+        seen |= (unsigned char)text.data[at];
+    }
+    return (seen & 0x8080808080808080ull) == 0;
+}
+
 /* Without blanks and tabs at either end. */
 static inline struct str
 str_trim(struct str s)

@@ -26,12 +26,12 @@ struct header_list {
     uint64_t names;       /* header_name_bit of every item and maybe more; 0 = not known */
 };
 
-/* Most names that are asked for are in no head: length and first letter tell that at once. */
+/* Most names that are asked for are in no head: length and first letter tell that at once. No name
+ * is empty. */
 static inline uint64_t
 header_name_bit(struct str name)
 {
-    unsigned letter = name.len == 0 ? 0 : (unsigned char)name.data[0] | 0x20u;
-    return 1ull << ((letter + name.len * 5) & 63);
+    return 1ull << ((((unsigned char)name.data[0] | 0x20u) + name.len * 5) & 63);
 }
 
 /* The first field of this name; empty with NULL data when there is none. */

@@ -437,12 +437,7 @@ request_line_is_plain(const struct parser_head *head)
     if (!is_usual || head->target.data[0] != '/') {
         return false;
     }
-    for (size_t i = 0; i < head->target.len; i++) {
-        if (head->target.data[i] <= ' ' || head->target.data[i] >= 0x7f) {
-            return false; /* also what is beyond ASCII: char has a sign, or is above 0x7f */
-        }
-    }
-    return true;
+    return str_is_ascii(head->target); /* a blank ends it, and control bytes were refused before */
 }
 
 static enum err

@@ -1,8 +1,8 @@
 /*
  * affinity.c - see affinity.h.
  *
- * Runs in: worker. With an explicit id a request costs one walk over its headers, which compares
- * lengths, one hash of the id and one cache line of the table.
+ * Runs in: worker. With an explicit id a request costs a look for each of a few headers, one hash
+ * of the id and one cache line of the table.
  */
 #include "worker/affinity.h"
 
@@ -16,51 +16,26 @@
 #include "worker/relay.h"
 #include "worker/workerconf.h"
 
-/* The rank of a header that names a session: lower wins. Most names are of another length. */
-#define RANK_NONE 5u
-#define LENGTHS (1u << 9 | 1u << 10 | 1u << 12 | 1u << 15 | 1u << 18 | 1u << 24)
-
-static uint32_t
-rank_of(struct str name)
-{
-    switch (name.len) {
-    case 9:
-        return str_equal_nocase(name, STR("thread-id")) ? 4 : RANK_NONE;
-    case 10:
-        return str_equal_nocase(name, STR("session-id")) ||
-                       str_equal_nocase(name, STR("session_id"))
-                   ? 1
-                   : RANK_NONE;
-    case 12:
-        return str_equal_nocase(name, STR("x-session-id")) ? 3 : RANK_NONE;
-    case 15:
-        return str_equal_nocase(name, STR("conversation_id")) ? 1 : RANK_NONE;
-    case 18:
-        return str_equal_nocase(name, STR("x-session-affinity")) ? 2 : RANK_NONE;
-    case 24:
-        return str_equal_nocase(name, STR("x-claude-code-session-id")) ? 0 : RANK_NONE;
-    default:
-        return RANK_NONE;
-    }
-}
-
+/* The headers that name a session: the first that is there and says something. */
 static struct str
 header_session(const struct header_list *headers)
 {
-    struct str found = { NULL, 0 };
-    uint32_t best = RANK_NONE;
-    for (uint32_t i = 0; i < headers->count && best > 0; i++) {
-        const struct header *header = &headers->items[i];
-        if (header->name.len > 24 || (LENGTHS >> header->name.len & 1u) == 0) {
-            continue;
-        }
-        uint32_t rank = rank_of(header->name);
-        if (rank < best && header->value.len > 0) {
-            found = header->value;
-            best = rank;
+    static const struct str names[] = {
+        { "x-claude-code-session-id", 24 },
+        { "session-id", 10 },
+        { "session_id", 10 },
+        { "conversation_id", 15 },
+        { "x-session-affinity", 18 },
+        { "x-session-id", 12 },
+        { "thread-id", 9 },
+    };
+    for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct str value = header_find(headers, names[i]);
+        if (value.len > 0) {
+            return value;
         }
     }
-    return found;
+    return STR("");
 }
 
 static uint64_t

@@ -16,7 +16,7 @@
 /* An error event: a sentence and its envelope. */
 #define EVENT_BYTES_MAX 16384u
 
-/* Fields of a provider's answer that are for the client; a prefix ends in '-'. */
+/* Fields of a provider's answer that are for the client, sorted; a prefix ends in '-'. */
 static const struct str passed_fields[] = {
     { "anthropic-ratelimit-", 20 }, { "content-disposition", 19 },
     { "content-encoding", 16 },     { "content-language", 16 },
@@ -33,11 +33,11 @@ field_passes(struct str name)
     char first = name.len == 0 ? '\0' : str_lower(name.data[0]);
     for (size_t i = 0; i < sizeof passed_fields / sizeof passed_fields[0]; i++) {
         struct str row = passed_fields[i];
-        if (row.data[0] != first) {
-            continue;
+        if (row.data[0] > first) {
+            break;
         }
         bool is_prefix = row.data[row.len - 1] == '-';
-        if (name.len < row.len || (!is_prefix && name.len != row.len)) {
+        if (row.data[0] != first || name.len < row.len || (!is_prefix && name.len != row.len)) {
             continue;
         }
         if (str_equal_nocase(str_make(name.data, row.len), row)) {

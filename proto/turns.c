@@ -8,6 +8,8 @@
  */
 #include "proto/turns.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/rand.h"
@@ -353,10 +355,12 @@ append_results(struct rebuild *rebuild, const struct hub_message *message, bool 
         }
         if (part->call.answer == NULL && is_last) {
             char path[HUB_PATH_BYTES];
-            return hub_refuse(rebuild->problem, "a tool call of the last turn has no result",
-                              "%s (%.*s)", hub_path(rebuild->request, message, path),
-                              (int)(part->call.id.len > 40 ? 40 : part->call.id.len),
-                              part->call.id.data);
+            char message_text[128];
+            snprintf(message_text, sizeof message_text,
+                     "the tool call '%.*s' of the last turn has no result",
+                     (int)(part->call.id.len > 64 ? 64 : part->call.id.len), part->call.id.data);
+            return hub_refuse(rebuild->problem, message_text, "%s",
+                              hub_path(rebuild->request, message, path));
         }
         struct hub_part *result =
             part->call.answer != NULL ? part->call.answer : missing_result(arena, &part->call);

@@ -5,7 +5,7 @@
 # A model must hold in each size below, and must fail when a step of the protocol is left out (a
 # model that cannot fail proves nothing). MODEL_SIZE=small (default, in `make test`): a minute and
 # 1 GB; full (`make model`): also larger sizes, two workers searched in full, three with bitstate
-# hashing, about half an hour and 4 GB. Needs spin and gcc.
+# hashing, up to an hour and 4 GB. Needs spin and gcc.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 if ! command -v spin >/dev/null 2>&1; then
@@ -118,10 +118,12 @@ if [ "$size" = full ]; then
     check HOLDS gate-full-deaths gate -DREQS=2 -DLEAVES=1 -DCRASHES=1 -DCOMEBACKS=2
     check HOLDS gate-full-two-deaths gate -DREQS=2 -DREQS_0=1 -DCRASHES=2 -DCOMEBACKS=1
     check HOLDS wake-full-bells gate -DBELLS -DREQS=2 -DREQS_0=1 -DCRASHES=1 -DCOMEBACKS=1 -DLEAVES=1
-    check HOLDS pool-full pool -DBOUND_0=1 -DBOUND_1=1 -DLIMIT=2 -DPOOL_0=2 -DENDS=2
+    check HOLDS pool-full pool -DREQS=1 -DBOUND_0=1 -DBOUND_1=1
     check HOLDS pool-full-leaving pool -DPOOL_0=2 -DBOUND_1=1 -DLEAVES=1
-    check HOLDS pool-full-deaths pool -DPOOL_0=2 -DBOUND_0=1 -DCRASHES=1 -DCOMEBACKS=1
+    check HOLDS pool-full-deaths pool -DREQS=1 -DBOUND_0=1 -DCRASHES=1 -DCOMEBACKS=1
     check HOLDS pool-full-two-groups pool -DREQS=1 -DBOUND_0=1 -DBOUND_1=1 -DGROUPS
+    check_bits pool-room-is-used-by-all pool -DBOUND_0=1 -DBOUND_1=1 -DLIMIT=2 -DPOOL_0=2 -DENDS=2
+    check_bits pool-deaths-with-queue pool -DPOOL_0=2 -DBOUND_0=1 -DCRASHES=1 -DCOMEBACKS=1
     check_bits gate-three-workers gate -DW=3 -DREQS=1
     check_bits gate-three-workers-two-places gate -DW=3 -DREQS=1 -DLIMIT=2
     check_bits gate-three-workers-death gate -DW=3 -DREQS=1 -DCRASHES=1

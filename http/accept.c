@@ -24,7 +24,7 @@ static void
 on_pause_over(struct loop_timer *timer)
 {
     struct server *server = LIST_OWNER(timer, struct server, pause_timer);
-    if (server->is_paused && !server->is_draining) {
+    if (server->is_paused) {
         pause_all(server, false);
     }
 }
@@ -43,7 +43,7 @@ pause_accepting(struct server *server)
 void
 accept_resume(struct server *server)
 {
-    if (server->is_paused && !server->is_draining) {
+    if (server->is_paused) {
         loop_timer_clear(server->loop, &server->pause_timer);
         pause_all(server, false);
     }
@@ -67,7 +67,7 @@ on_connections(struct loop_io *io, uint32_t events)
             return;
         }
         caller_make(server, fd, &address);
-        if (server->is_draining) {
+        if (server->listener_count == 0) {
             return;
         }
     }
@@ -95,7 +95,10 @@ void
 accept_stop(struct server *server)
 {
     for (uint32_t i = 0; i < server->listener_count; i++) {
+        /* A copy that stays open has its share of the new connections, and nobody to take them. */
+        int fd = server->listeners[i].io.fd;
         loop_remove(server->loop, &server->listeners[i].io);
+        sys_close(&fd);
     }
     server->listener_count = 0;
     loop_timer_clear(server->loop, &server->pause_timer);

@@ -409,7 +409,7 @@ caller_make(struct server *server, int fd, const struct sockaddr_storage *addres
     }
     peer_text(address, caller->address);
     caller->request.address = str_of(caller->address);
-    wait_for_request(caller, server->conf->head_timeout_ms);
+    wait_for_request(caller, server->is_draining ? DRAIN_FIRST_MS : server->conf->head_timeout_ms);
     if (is_full) {
         caller->bad = too_many;
     } else if (peer_take(server->peers, address, server->conf->conns_per_address, &caller->peer) !=

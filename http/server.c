@@ -93,13 +93,12 @@ server_listen(struct server *server, int listen_fd)
  * client may try again on a kept-alive connection that closes, and must not on a fresh one.
  */
 void
-server_drain(struct server *server)
+server_turn_away(struct server *server)
 {
     if (server->is_draining) {
         return;
     }
     server->is_draining = true;
-    accept_stop(server);
     for (struct list *at = server->idle.next; at != &server->idle; at = at->next) {
         struct caller *caller = LIST_OWNER(at, struct caller, link);
         caller->conn.can_read = true;
@@ -108,6 +107,13 @@ server_drain(struct server *server)
         }
         conn_again(&caller->conn);
     }
+}
+
+void
+server_drain(struct server *server)
+{
+    accept_stop(server);
+    server_turn_away(server);
 }
 
 void

@@ -86,11 +86,15 @@ MUST_CHECK enum err server_make(const struct server_want *want, struct server **
 void server_free(struct server *server);
 void *server_context(const struct server_request *request);
 
-/* Accepts from this listening socket; ERR_FULL: too many listeners. */
+/* Accepts from this listening socket, which is the server's to close when it accepts no more.
+ * ERR_FULL: too many listeners. */
 MUST_CHECK enum err server_listen(struct server *server, int listen_fd);
 /* No more accepts; idle connections are closed, busy ones after their answer ("Connection: close"),
  * fresh ones after their first, when it comes within DRAIN_FIRST_MS. */
 void server_drain(struct server *server);
+/* A drain that goes on accepting, for the hooks to refuse what comes: nobody else would take these
+ * connections, and they would wait for the end. */
+void server_turn_away(struct server *server);
 /* The end of a drain: every head and body that is still coming in is refused with this error
  * through on_bad, before the next turn ends. A client gets the usual moment to read it
  * (LINGER_MS_MAX). */

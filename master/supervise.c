@@ -194,6 +194,9 @@ begin_stop(struct supervise *supervise, const char *why)
               supervise->ground.config->master.grace_ms);
     notify_stopping();
     version_set_draining(&supervise->ground.segment, true);
+    /* The workers' own copies go with them: who connects is answered or refused, never left to wait
+     * in a queue that nobody reads. */
+    sockets_close(&supervise->ground.sockets, NULL);
     retire_kind(supervise, true, supervise->ground.config->master.grace_ms + DRAIN_TAIL_MS);
 }
 

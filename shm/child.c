@@ -68,6 +68,12 @@ on_life(struct loop_io *io, uint32_t events)
     child->hooks->on_drain(child);
 }
 
+bool
+child_has_master(const struct child *child)
+{
+    return child->life_io.fd >= 0;
+}
+
 enum err
 child_open(struct child *child, struct loop *loop, const struct heritage *heritage,
            const struct child_hooks *hooks)

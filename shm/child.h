@@ -38,6 +38,9 @@ struct child {
  * process. */
 void child_enter(const struct heritage *heritage);
 
+/* False once the life pipe is closed. */
+bool child_has_master(const struct child *child);
+
 /* Hears signals, wakes and the master's death from now on. ERR_FULL, ERR_IO. */
 MUST_CHECK enum err child_open(struct child *child, struct loop *loop,
                                const struct heritage *heritage, const struct child_hooks *hooks);

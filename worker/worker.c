@@ -65,16 +65,23 @@ maybe_stop(struct worker *worker)
     }
 }
 
-/* No new work; what is under way gets [master] grace. */
+/*
+ * No new work; what is under way gets [master] grace. After a reload the next generation takes the
+ * new connections; when all stops they are told so here. Without a master they are the next one's.
+ */
 static void
-drain(struct worker *worker)
+drain(struct worker *worker, bool has_master)
 {
+    if (has_master && version_is_draining(worker->segment)) {
+        server_turn_away(worker->server);
+    } else {
+        server_drain(worker->server);
+    }
     if (worker->is_draining) {
         return;
     }
     worker->is_draining = true;
     slot_drain(worker->segment, worker->slot);
-    server_drain(worker->server);
     log_event(LOG_INFO, "drain", "requests=%u", worker->relays.taken_count);
     loop_timer_set(worker->loop, &process->grace,
                    loop_now_ms(worker->loop) + worker->heritage->grace_ms);
@@ -196,7 +203,7 @@ open_shared(struct worker *worker)
 static void
 on_drain(struct child *child)
 {
-    drain(&LIST_OWNER(child, struct process, child)->worker);
+    drain(&LIST_OWNER(child, struct process, child)->worker, child_has_master(child));
 }
 
 static const struct child_hooks child_hooks = { .on_drain = on_drain, .on_wake = on_wake };

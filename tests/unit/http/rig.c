@@ -191,7 +191,6 @@ rig_stop(struct rig *rig)
 {
     server_free(rig->server);
     loop_free(rig->loop);
-    (void)close(rig->listen_fd);
     buf_fini(&rig->events);
 }
 

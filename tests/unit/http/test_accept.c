@@ -2,6 +2,7 @@
  * New connections: how many a turn, what happens without descriptors, and when there are none.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -136,6 +137,42 @@ Test(accept, bounds_its_listening_sockets)
     for (uint32_t i = 0; i < LISTENS_MAX; i++) {
         (void)close(fds[i]);
     }
+    rig_stop(&rig);
+}
+
+/* Nobody else reads this copy of the socket: who connected to it would wait. */
+Test(accept, leaves_no_open_socket_behind_in_a_drain)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig_start(&rig, 10);
+    struct sockaddr_storage to;
+    socklen_t bytes = sizeof(to);
+    cr_assert(getsockname(rig.listen_fd, (struct sockaddr *)&to, &bytes) == 0);
+    server_drain(rig.server);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_expect(connect(fd, (struct sockaddr *)&to, bytes) != 0 && errno == ECONNREFUSED);
+    (void)close(fd);
+    rig_stop(&rig);
+}
+
+Test(accept, goes_on_while_it_turns_away)
+{
+    struct rig rig;
+    rig_init(&rig);
+    rig_start(&rig, 10);
+    server_turn_away(rig.server);
+    int fd = rig_connect(&rig);
+    int silent = rig_connect(&rig);
+    rig_send(&rig, fd, GET);
+    cr_expect_not_null(strstr(rig_read(&rig, fd, NULL), "connection: close\r\n"));
+    cr_expect(rig_closed(&rig, silent, 10000) == 'E', "it has a moment for its request");
+    server_drain(rig.server);
+    server_turn_away(rig.server); /* too late: nothing is left to accept from */
+    rig_pump(&rig, 20);
+    cr_expect_eq(server_conns(rig.server), 0);
+    (void)close(fd);
+    (void)close(silent);
     rig_stop(&rig);
 }
 

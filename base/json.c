@@ -254,6 +254,20 @@ json_unescape(struct str content, char *out, size_t out_bytes, size_t *out_len)
 {
     size_t len = 0;
     while (content.len > 0) {
+        /* Most of a text is no escape: it is copied up to the next one. */
+        const char *escape = memchr(content.data, '\\', content.len);
+        size_t plain = escape == NULL ? content.len : (size_t)(escape - content.data);
+        size_t taken = plain < out_bytes - len ? plain : out_bytes - len;
+        memcpy(out + len, content.data, taken);
+        len += taken;
+        content = str_skip(content, plain);
+        if (taken < plain) {
+            *out_len = len;
+            return false;
+        }
+        if (content.len == 0) {
+            break;
+        }
         char bytes[4];
         uint32_t count = cut_character(&content, bytes);
         if (count > out_bytes - len) {

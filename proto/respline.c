@@ -157,7 +157,8 @@ put_item(struct respline *line, struct jsonw *w, const char *status)
         err = put_reasoning(line, w, is_done);
         break;
     case RESPLINE_CALL:
-        put_call(line, w, is_done ? buf_str(&line->text) : STR(""));
+        /* A hosted call is announced when all of it is known. */
+        put_call(line, w, is_done || line->is_hosted ? buf_str(&line->text) : STR(""));
         jsonw_put_text(w, "status", status);
         break;
     }

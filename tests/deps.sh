@@ -12,7 +12,8 @@ fi
 
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 packages_run="gcc make pkgconf libc6-dev libmbedtls-dev liblmdb-dev zlib1g-dev libzstd-dev ca-certificates"
-packages_test="libcriterion-dev clang spin"
+# python3 judges the vectors of the translation (tests/golden/vectors).
+packages_test="libcriterion-dev clang spin python3"
 packages_bench="nginx-light valgrind strace"
 packages_bare="debootstrap"
 case $codename in

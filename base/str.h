@@ -137,21 +137,23 @@ str_skip(struct str s, size_t count)
     return count >= s.len ? (struct str){ NULL, 0 } : (struct str){ s.data + count, s.len - count };
 }
 
-/* No byte beyond 0x7f? */
+/* Nothing but 0x21 to 0x7e: no blank, no control byte, nothing beyond ASCII? */
 static inline bool
-str_is_ascii(struct str text)
+str_is_printable(struct str text)
 {
-    uint64_t seen = 0;
+    const uint64_t ones = 0x0101010101010101ull;
+    uint64_t odd = 0; /* a top bit: some byte is not */
     size_t at = 0;
-    for (; text.len - at >= sizeof(seen); at += sizeof(seen)) {
+    for (; text.len - at >= sizeof(odd); at += sizeof(odd)) {
         uint64_t word;
         memcpy(&word, text.data + at, sizeof(word));
-        seen |= word;
+        odd |= ((word - ones * 0x21) & ~word) | (word + ones) | word;
     }
     for (; at < text.len; at++) {
-        seen |= (unsigned char)text.data[at];
+        unsigned char c = (unsigned char)text.data[at];
+        odd |= c < 0x21 || c > 0x7e ? 0x80 : 0;
     }
-    return (seen & 0x8080808080808080ull) == 0;
+    return (odd & ones * 0x80) == 0;
 }
 
 /* Without blanks and tabs at either end. */

@@ -437,7 +437,7 @@ request_line_is_plain(const struct parser_head *head)
     if (!is_usual || head->target.data[0] != '/') {
         return false;
     }
-    return str_is_ascii(head->target); /* a blank ends it, and control bytes were refused before */
+    return str_is_printable(head->target);
 }
 
 static enum err

@@ -60,3 +60,19 @@ Test(str, cuts_at_the_first_separator)
     cr_expect(str_equal(str_cut(&rest, ','), STR("b")));
     cr_expect(rest.data == NULL && rest.len == 0);
 }
+
+Test(str, printable_is_between_the_blank_and_delete)
+{
+    char text[24];
+    for (size_t length = 1; length <= sizeof text; length++) {
+        for (size_t at = 0; at < length; at++) {
+            for (unsigned c = 0; c < 256; c++) {
+                memset(text, '~', sizeof text);
+                text[at] = (char)c;
+                bool is_good = c > 0x20 && c < 0x7f;
+                cr_assert(str_is_printable(str_make(text, length)) == is_good, "%zu %zu %u", length,
+                          at, c);
+            }
+        }
+    }
+}

@@ -12,6 +12,7 @@
 #include "http/parser.h"
 
 #define H "Host: a\r\n"
+#define LONG "X-Long: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n"
 
 struct result {
     uint16_t status; /* 0 = accepted, 1 = more bytes wanted */
@@ -218,6 +219,21 @@ Test(parser, refuses_bad_syntax)
         ROW("blank behind version", "GET / HTTP/1.1 \r\n" H "\r\n", 400),
         ROW("blank in target", "GET /a b HTTP/1.1\r\n" H "\r\n", 400),
         ROW("tab in target", "GET /a\tb HTTP/1.1\r\n" H "\r\n", 400),
+        /* Heads that are long enough to be read a block at a time. */
+        ROW("tab in target, long", "GET /a\tb HTTP/1.1\r\n" H LONG "\r\n", 400),
+        ROW("tab in long target, long", "POST /aaaaaaaa\tbbbb HTTP/1.1\r\n" H LONG "\r\n", 400),
+        ROW("high byte in target, long", "POST /aaaaaaaa\xff HTTP/1.1\r\n" H LONG "\r\n", 400),
+        ROW("delete in target, long", "POST /aaaaaaa\x7f HTTP/1.1\r\n" H LONG "\r\n", 400),
+        ROW("blank before colon, long", "POST / HTTP/1.1\r\n" H LONG "X : a\r\n\r\n", 400),
+        ROW("no colon, long", "POST / HTTP/1.1\r\n" H LONG "abc\r\n\r\n", 400),
+        ROW("high byte in name, long", "POST / HTTP/1.1\r\n" H LONG "X\xe4: a\r\n\r\n", 400),
+        ROW("no name, long", "POST / HTTP/1.1\r\n" H LONG ": a\r\n\r\n", 400),
+        ROW("two hosts, long", "POST / HTTP/1.1\r\n" H LONG H "\r\n", 400),
+        ROW("two lengths, long",
+            "POST / HTTP/1.1\r\n" H LONG "Content-Length: 3\r\nContent-Length: 3\r\n\r\n", 400),
+        ROW("length and coding, long",
+            "POST / HTTP/1.1\r\n" H LONG "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400),
         ROW("tab for blank", "GET\t/ HTTP/1.1\r\n" H "\r\n", 400),
         ROW("form feed in target", "GET /a\x0c HTTP/1.1\r\n" H "\r\n", 400),
         ROW("0xff in target", "GET /\xff HTTP/1.1\r\n" H "\r\n", 400),

@@ -120,7 +120,10 @@ refuse_llhttp(llhttp_errno_t code, bool has_length, struct parser_error *error)
     if (code == HPE_INVALID_TRANSFER_ENCODING && !has_length) {
         return refuse(error, 501, "invalid_request", "Transfer-Encoding must be chunked.");
     }
-    if (code == HPE_INVALID_CONTENT_LENGTH || code == HPE_UNEXPECTED_CONTENT_LENGTH) {
+    if (code == HPE_UNEXPECTED_CONTENT_LENGTH) {
+        return refuse_400(error, "Content-Length is given twice, or beside Transfer-Encoding.");
+    }
+    if (code == HPE_INVALID_CONTENT_LENGTH) {
         return refuse_400(error, "Content-Length is not one number.");
     }
     return refuse_400(error, "The head is malformed.");

@@ -5,9 +5,8 @@
 
 #include "base/check.h"
 
-#define VERSION_BYTES                                                          \
-    3 /* "/v1", which every OpenAI and Anthropic path of the table begins with \
-       */
+/* "/v1", which every OpenAI and Anthropic path of the table begins with. */
+#define VERSION_BYTES 3
 
 #define PASS (ENDPOINT_JSON | ENDPOINT_USAGE | ENDPOINT_MODEL_BODY)
 #define GEMINI (ENDPOINT_JSON | ENDPOINT_MODEL_PATH)
@@ -205,8 +204,7 @@ match_plain(struct str path, enum prefix_kind prefix, uint32_t method, struct en
         }
         bool is_codex = row->dialect == DIALECT_RESPONSES || i == ENDPOINT_MODELS_LIST;
         bool is_beyond = (prefix == PREFIX_CODEX && !is_codex) ||
-                         (prefix == PREFIX_GEMINI && i != ENDPOINT_MODELS_LIST) ||
-                         (prefix == PREFIX_OPENAI && row->dialect == DIALECT_ANTHROPIC);
+                         (prefix == PREFIX_GEMINI && i != ENDPOINT_MODELS_LIST);
         return is_beyond ? ENDPOINT_NOT_FOUND : found(row, method, out);
     }
     return ENDPOINT_NOT_FOUND;

@@ -130,8 +130,8 @@ local_keyed(struct relay *relay, const struct catalog_key *key)
                                              .message = message,
                                              .param = "model" });
     } else {
-        relay_refuse(relay, &(struct reply){ .status = 503,
-                                             .code = "overloaded",
+        relay_refuse(relay, &(struct reply){ .status = 500,
+                                             .code = "internal_error",
                                              .message = STR("The model list is too long") });
     }
     buf_fini(&body);

@@ -26,6 +26,7 @@ static const char usual_gemini[] =
 struct models {
     const struct models_want *want;
     const struct catalog_group *group;
+    struct str asked; /* empty: all */
     struct listing_model *rows;
     uint32_t count;
 };
@@ -70,6 +71,10 @@ static void
 add_account(struct models *models, const struct catalog_account *account)
 {
     const char *names = account->account.models;
+    /* Globs cannot be listed, but a name that one of them takes can be shown. */
+    if (models->asked.len > 0 && names[0] != '\0' && match_globs(names, models->asked)) {
+        add(models, models->asked, account);
+    }
     struct str rest = str_of(names[0] != '\0' ? names : usual_of(models->want->shape));
     struct str item;
     while (match_next(&rest, &item)) {
@@ -120,7 +125,7 @@ models_list(const struct models_want *want, struct arena *arena, struct buf *out
 enum err
 models_one(const struct models_want *want, struct str id, struct arena *arena, struct buf *out)
 {
-    struct models models = { .want = want };
+    struct models models = { .want = want, .asked = id };
     enum err err = collect(&models, arena);
     if (err != ERR_OK) {
         return err;

@@ -57,6 +57,7 @@ Test(endpoint, finds_each_path_and_alias)
         { "GET", "/backend-api/codex/responses", F, ENDPOINT_RESPONSES_WEBSOCKET, NULL, R },
         { "POST", "/v1/messages", F, ENDPOINT_MESSAGES, NULL, A },
         { "POST", "/messages", F, ENDPOINT_MESSAGES, NULL, A },
+        { "POST", "/openai/v1/messages", F, ENDPOINT_MESSAGES, NULL, A },
         { "POST", "/v1/messages/count_tokens", F, ENDPOINT_COUNT_TOKENS, NULL, A },
         { "POST", "/v1/completions", F, ENDPOINT_COMPLETIONS, NULL, C },
         { "POST", "/v1/images/edits", F, ENDPOINT_IMAGES_EDITS, NULL, C },

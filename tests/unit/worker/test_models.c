@@ -145,6 +145,16 @@ Test(models, one_is_found_or_gone)
     finish(f);
 }
 
+Test(models, one_is_found_by_a_glob_of_its_account)
+{
+    struct fixture *f = begin();
+    cr_expect_eq(models_one(&f->want, STR("gpt-4.1"), &f->arena, &f->out), ERR_OK);
+    cr_expect(strstr(arena_dup(&f->arena, buf_str(&f->out)).data, "\"id\":\"gpt-4.1\"") != NULL);
+    snprintf(f->key.key.models, LIST_TEXT_BYTES, "o1");
+    cr_expect_eq(models_one(&f->want, STR("gpt-4.1"), &f->arena, &f->out), ERR_GONE);
+    finish(f);
+}
+
 Test(models, says_when_there_is_no_room)
 {
     struct fixture *f = begin();

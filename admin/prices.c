@@ -279,6 +279,9 @@ put_price(struct setting_row *row, struct str value, bool is_one)
     return true;
 }
 
+static const char above_why[] =
+    "above: how many thousands of input tokens the above-prices begin with";
+
 /* "above_cache_read": true when it is one of ours, written under the convention's name. */
 static bool
 find_member(struct setting_row *row, struct str name, bool *is_one)
@@ -295,7 +298,7 @@ find_member(struct setting_row *row, struct str name, bool *is_one)
             int len = snprintf(row->member, sizeof row->member, "%s", kinds[k].member);
             size_t room = sizeof row->member - (size_t)len;
             if (tiers[t].is_above && !is_thousands(row->above)) {
-                row->why = "above: how many thousands of input tokens the above-prices begin with";
+                row->why = above_why;
             } else if (tiers[t].is_above) {
                 snprintf(row->member + len, room, "_above_%.*sk_tokens", STR_ARG(row->above));
             } else {
@@ -314,7 +317,8 @@ on_member(void *context, const struct json_member *member)
     struct setting_row *row = context;
     bool is_one = false;
     if (json_name_is(member, STR("above"))) {
-        return true;
+        row->why = is_thousands(row->above) ? row->why : above_why;
+        return row->why == NULL;
     }
     if (find_member(row, member->name, &is_one)) {
         return row->why == NULL && put_price(row, number_text(member->value), is_one);

@@ -108,16 +108,33 @@ set_efforts(struct caps *caps, struct json_value value)
     return ERR_OK;
 }
 
+struct deletion {
+    struct caps *caps;
+    bool is_bad; /* no name, one too long, or one too many */
+};
+
 static bool
 on_deleted(void *context, const struct json_member *member)
 {
-    struct caps *caps = context;
-    for (uint32_t i = 0; i < CAPS_DELETE_MAX; i++) {
-        if (caps->deleted[i][0] == '\0') {
-            return str_copy(caps->deleted[i], CAPS_FIELD_BYTES, text_of(member->value));
-        }
+    struct deletion *deletion = context;
+    struct str name = text_of(member->value);
+    uint32_t i = 0;
+    while (i < CAPS_DELETE_MAX && deletion->caps->deleted[i][0] != '\0') {
+        i++;
     }
-    return false;
+    deletion->is_bad = name.len == 0 || i == CAPS_DELETE_MAX ||
+                       !str_copy(deletion->caps->deleted[i], CAPS_FIELD_BYTES, name);
+    return !deletion->is_bad;
+}
+
+static enum err
+set_deleted(struct caps *caps, struct json_value value)
+{
+    struct deletion deletion = { .caps = caps };
+    if (value.kind != JSON_ARRAY || json_scan_array(value, on_deleted, &deletion) != ERR_OK) {
+        return ERR_BAD;
+    }
+    return deletion.is_bad ? ERR_BAD : ERR_OK;
 }
 
 static enum err
@@ -190,9 +207,10 @@ set_other(struct caps *caps, enum dialect dialect, struct str name, struct json_
         err = set_number(value, UINT32_MAX, &caps->budget_max);
     } else if (str_equal(name, STR("name_max"))) {
         err = set_number(value, 256, &number);
+        err = number < 64 ? ERR_BAD : err; /* a name that is cut ends in a hash */
         caps->name_max = err == ERR_OK ? (uint32_t)number : caps->name_max;
     } else if (str_equal(name, STR("delete_fields"))) {
-        err = value.kind == JSON_ARRAY ? json_scan_array(value, on_deleted, caps) : ERR_BAD;
+        err = set_deleted(caps, value);
     } else if (str_equal(name, STR("max_field"))) {
         caps->max_tokens = str_equal(text_of(value), STR("max_tokens"));
         err = caps->max_tokens || str_equal(text_of(value), STR("max_completion_tokens")) ? ERR_OK

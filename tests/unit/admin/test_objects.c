@@ -98,40 +98,6 @@ Test(objects, say_what_is_wrong_with_a_record)
     office_close(office);
 }
 
-Test(objects, keep_payments_and_what_is_left)
-{
-    struct office *office = office_open();
-    EXPECT(office, 201, "POST", "/v1/users", "{\"name\":\"joe\"}");
-    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
-    cr_expect(office_says(office, "\"prepaid\":false"), "%s", office->body);
-    EXPECT(office, 200, "POST", "/v1/users/joe/topup", "{\"amount\":\"12.5\",\"note\":\"cash\"}");
-    cr_expect(office_says(office, "\"balance\":12.5") && office_says(office, "\"note\":\"cash\""),
-              "%s", office->body);
-    EXPECT(office, 200, "POST", "/v1/users/joe/topup", "{\"amount\":-2.500000001}");
-    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
-    cr_expect(office_says(office, "\"balance\":9.999999999") &&
-                  office_says(office, "\"prepaid\":true"),
-              "%s", office->body);
-    EXPECT(office, 200, "GET", "/v1/users/joe", "");
-    cr_expect(office_says(office, "\"balance\":9.999999999") && !office_says(office, "credit_nano"),
-              "%s", office->body);
-    static const char *const bad[] = { "{}",
-                                       "{\"amount\":0}",
-                                       "{\"amount\":\"much\"}",
-                                       "{\"amount\":-10}",
-                                       "{\"amount\":1e300}",
-                                       "{\"amount\":0.0000000001}",
-                                       "{\"amount\":[1]}",
-                                       "{\"amount\":1,\"note\":7}" };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        EXPECT(office, 400, "POST", "/v1/users/joe/topup", bad[i]);
-    }
-    EXPECT(office, 404, "POST", "/v1/users/ann/topup", "{\"amount\":1}");
-    EXPECT(office, 200, "GET", "/v1/users/joe/balance", "");
-    cr_expect(office_says(office, "\"balance\":9.999999999"), "%s", office->body);
-    office_close(office);
-}
-
 Test(objects, have_plans_that_name_a_user_and_a_group)
 {
     struct office *office = office_open();

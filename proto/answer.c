@@ -172,7 +172,7 @@ answer_fini(struct answer *answer)
 }
 
 enum err
-answer_begin(struct answer *answer, const struct plan *plan)
+answer_begin(struct answer *answer, const struct hub_plan *plan)
 {
     CHECK(!answer->has_output);
     end(answer);

@@ -44,7 +44,7 @@ struct answer {
     struct answer_failure failure;
     struct buf out;
 
-    const struct plan *plan;
+    const struct hub_plan *plan;
     struct arena arena;
     const struct codec *upstream;
     const struct codec *client;
@@ -65,7 +65,7 @@ void answer_init(struct answer *answer);
 void answer_fini(struct answer *answer);
 
 /* Also a second time, as long as there is no output. ERR_FULL: no memory. */
-MUST_CHECK enum err answer_begin(struct answer *answer, const struct plan *plan);
+MUST_CHECK enum err answer_begin(struct answer *answer, const struct hub_plan *plan);
 void answer_event(struct answer *answer, struct str name, struct str data);
 void answer_body(struct answer *answer, struct str body); /* and its end */
 void answer_end(struct answer *answer);

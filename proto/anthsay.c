@@ -83,7 +83,7 @@ anthsay_counts(struct jsonw *w, const struct usage *usage)
 }
 
 void
-anthsay_head(struct jsonw *w, const struct plan *plan, struct str id)
+anthsay_head(struct jsonw *w, const struct hub_plan *plan, struct str id)
 {
     char text[PLAN_ID_BYTES];
     jsonw_put_str(w, "id", plan_answer_id(plan, id, text));
@@ -93,7 +93,7 @@ anthsay_head(struct jsonw *w, const struct plan *plan, struct str id)
 }
 
 void
-anthsay_nulls(struct jsonw *w, const struct plan *plan)
+anthsay_nulls(struct jsonw *w, const struct hub_plan *plan)
 {
     if (plan->shape.new_anthropic) {
         jsonw_put_text(w, "container", NULL);
@@ -103,7 +103,7 @@ anthsay_nulls(struct jsonw *w, const struct plan *plan)
 }
 
 void
-anthsay_call(struct jsonw *w, const struct plan *plan, const struct hub_call *call)
+anthsay_call(struct jsonw *w, const struct hub_plan *plan, const struct hub_call *call)
 {
     jsonw_put_text(w, "type", "tool_use");
     jsonw_put_str(w, "id", call->id);
@@ -127,7 +127,7 @@ anthsay_citation(struct jsonw *w, const struct hub_annotation *annotation)
 }
 
 enum err
-anthsay_signature(const struct plan *plan, const struct hub_signature *from,
+anthsay_signature(const struct hub_plan *plan, const struct hub_signature *from,
                   const struct hub_segment *segments, struct arena *arena, struct str *out)
 {
     if (from->family == HUB_FAMILY_ANTHROPIC) {

@@ -20,15 +20,15 @@ enum hub_finish anthsay_finish(struct walk reason);
 void anthsay_counts(struct jsonw *w, const struct usage *usage);
 /* The members of a message around its content: id, type, role, model; and what newer clients want.
  */
-void anthsay_head(struct jsonw *w, const struct plan *plan, struct str id);
-void anthsay_nulls(struct jsonw *w, const struct plan *plan);
+void anthsay_head(struct jsonw *w, const struct hub_plan *plan, struct str id);
+void anthsay_nulls(struct jsonw *w, const struct hub_plan *plan);
 /* A tool_use block's members but input. */
-void anthsay_call(struct jsonw *w, const struct plan *plan, const struct hub_call *call);
+void anthsay_call(struct jsonw *w, const struct hub_plan *plan, const struct hub_call *call);
 /* One element of citations. */
 void anthsay_citation(struct jsonw *w, const struct hub_annotation *annotation);
 /* What stands in `signature`: Anthropic's own, or a carrier. ERR_FULL: the arena. */
 MUST_CHECK enum err
-anthsay_signature(const struct plan *plan, const struct hub_signature *from,
+anthsay_signature(const struct hub_plan *plan, const struct hub_signature *from,
                   const struct hub_segment *segments, struct arena *arena, struct str *out);
 
 /* The whole message. */

@@ -74,7 +74,7 @@ end_frame(struct anthwrite *writer, struct jsonw *w)
 static enum err
 start_message(struct anthwrite *writer, const struct hub_event *event)
 {
-    const struct plan *plan = writer->outlet.plan;
+    const struct hub_plan *plan = writer->outlet.plan;
     struct usage usage = { .in_fresh = 0 };
     if (event->usage != NULL) {
         usage = *event->usage;

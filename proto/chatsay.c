@@ -8,7 +8,7 @@
 #include "proto/media.h"
 
 const char *
-chatsay_finish(const struct plan *plan, enum hub_finish finish, bool has_refusal)
+chatsay_finish(const struct hub_plan *plan, enum hub_finish finish, bool has_refusal)
 {
     switch (finish) {
     case HUB_FINISH_STOP:
@@ -93,7 +93,7 @@ chatsay_signature(struct jsonw *w, const struct hub_signature *signature)
 struct say {
     struct jsonw w;
     struct arena *arena;
-    const struct plan *plan;
+    const struct hub_plan *plan;
 };
 
 /* All texts of one kind; *has: there is such a part. */
@@ -303,7 +303,7 @@ say_choice(struct say *say, const struct hub_choice_answer *choice)
 }
 
 enum err
-chatsay_answer(struct buf *to, struct arena *arena, const struct plan *plan,
+chatsay_answer(struct buf *to, struct arena *arena, const struct hub_plan *plan,
                const struct hub_answer *answer)
 {
     struct say say = { .arena = arena, .plan = plan };

@@ -13,7 +13,7 @@
 #include "proto/plan.h"
 
 /* The word of a reason; static. `has_refusal`: the choice has said so in a refusal. */
-const char *chatsay_finish(const struct plan *plan, enum hub_finish finish, bool has_refusal);
+const char *chatsay_finish(const struct hub_plan *plan, enum hub_finish finish, bool has_refusal);
 /* The member `usage`. */
 void chatsay_usage(struct jsonw *w, const struct usage *usage);
 /* One element of annotations. */
@@ -22,7 +22,7 @@ void chatsay_annotation(struct jsonw *w, const struct hub_annotation *annotation
 void chatsay_signature(struct jsonw *w, const struct hub_signature *signature);
 
 /* The whole answer. ERR_FULL: the buffer. */
-MUST_CHECK enum err chatsay_answer(struct buf *to, struct arena *arena, const struct plan *plan,
+MUST_CHECK enum err chatsay_answer(struct buf *to, struct arena *arena, const struct hub_plan *plan,
                                    const struct hub_answer *answer);
 
 #endif

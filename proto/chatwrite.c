@@ -63,7 +63,7 @@ put(struct chatwrite *writer, struct str bytes)
 static enum err
 make_head(struct chatwrite *writer, const struct hub_event *start)
 {
-    const struct plan *plan = writer->outlet.plan;
+    const struct hub_plan *plan = writer->outlet.plan;
     char id[PLAN_ID_BYTES];
     struct buf buf;
     struct jsonw w;

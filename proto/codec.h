@@ -26,7 +26,7 @@
 struct codec_job {
     const struct hub_request *request; /* after turns_order() */
     const struct hub_target *target;
-    struct plan *plan;           /* names are made; the encoder adds stops and json_tool */
+    struct hub_plan *plan;       /* names are made; the encoder adds stops and json_tool */
     struct arena *arena;         /* scratch, freed behind the encoding */
     struct hub_losses *losses;   /* hub_drop() */
     struct hub_problem *problem; /* hub_reject() */
@@ -35,14 +35,14 @@ struct codec_job {
 
 /* One answer's reader. */
 struct codec_source {
-    const struct plan *plan;
+    const struct hub_plan *plan;
     struct arena *arena; /* lives as long as the answer: states, not texts */
     struct hub_sink sink;
 };
 
 /* One answer's writer. */
 struct codec_outlet {
-    const struct plan *plan;
+    const struct hub_plan *plan;
     struct arena *arena; /* as long as the answer */
     struct buf *to;      /* client bytes are appended */
 };

@@ -57,7 +57,7 @@ gemsay_usage(struct jsonw *w, const struct usage *usage)
 }
 
 void
-gemsay_tail(struct jsonw *w, const struct plan *plan, struct str id)
+gemsay_tail(struct jsonw *w, const struct hub_plan *plan, struct str id)
 {
     char text[PLAN_ID_BYTES];
     jsonw_put_str(w, "modelVersion", plan->shape.model);
@@ -65,8 +65,9 @@ gemsay_tail(struct jsonw *w, const struct plan *plan, struct str id)
 }
 
 enum err
-gemsay_signature(struct jsonw *w, const struct plan *plan, const struct hub_signature *signature,
-                 const struct hub_segment *segments, struct arena *arena)
+gemsay_signature(struct jsonw *w, const struct hub_plan *plan,
+                 const struct hub_signature *signature, const struct hub_segment *segments,
+                 struct arena *arena)
 {
     if (signature->family == HUB_FAMILY_NONE) {
         return ERR_OK;
@@ -85,7 +86,7 @@ gemsay_signature(struct jsonw *w, const struct plan *plan, const struct hub_sign
 }
 
 enum err
-gemsay_call(struct jsonw *w, const struct plan *plan, const struct hub_call *call,
+gemsay_call(struct jsonw *w, const struct hub_plan *plan, const struct hub_call *call,
             struct arena *arena, bool *is_left_out)
 {
     struct str args;

@@ -33,7 +33,7 @@ struct rule {
 };
 
 static struct rule
-rule_of(const struct plan *plan)
+rule_of(const struct hub_plan *plan)
 {
     switch (plan->upstream) {
     case DIALECT_CHAT:
@@ -81,7 +81,7 @@ is_legal(const struct rule *rule, struct str name)
 
 /* Legal bytes of `name`, cut, and a hash of what the name was. */
 static enum err
-hashed_name(struct plan *plan, const struct rule *rule, struct str name, struct str *out)
+hashed_name(struct hub_plan *plan, const struct rule *rule, struct str name, struct str *out)
 {
     char *to = arena_alloc_raw(plan->arena, rule->bytes_max + 1);
     if (to == NULL) {
@@ -103,7 +103,7 @@ hashed_name(struct plan *plan, const struct rule *rule, struct str name, struct 
 
 /* space__name, or the name alone. */
 static enum err
-full_name(struct plan *plan, struct str name, struct str space, struct str *out)
+full_name(struct hub_plan *plan, struct str name, struct str space, struct str *out)
 {
     *out = name;
     if (space.len == 0) {
@@ -114,7 +114,7 @@ full_name(struct plan *plan, struct str name, struct str space, struct str *out)
 }
 
 static enum err
-make_wire(struct plan *plan, struct str name, struct str space, struct str *out)
+make_wire(struct hub_plan *plan, struct str name, struct str space, struct str *out)
 {
     struct rule rule = rule_of(plan);
     struct str full;
@@ -132,14 +132,14 @@ make_wire(struct plan *plan, struct str name, struct str space, struct str *out)
 
 /* Does the upstream take free-text tools as they are? */
 static bool
-takes_custom(const struct plan *plan)
+takes_custom(const struct hub_plan *plan)
 {
     return plan->upstream == DIALECT_RESPONSES ||
            (plan->upstream == DIALECT_CHAT && plan->caps.custom_tools);
 }
 
 static enum err
-add_tool(struct plan *plan, const struct hub_tool *tool, struct plan_tool ***end)
+add_tool(struct hub_plan *plan, const struct hub_tool *tool, struct plan_tool ***end)
 {
     struct plan_tool *entry = arena_alloc(plan->arena, sizeof(*entry));
     if (entry == NULL) {
@@ -160,7 +160,7 @@ add_tool(struct plan *plan, const struct hub_tool *tool, struct plan_tool ***end
 }
 
 enum err
-plan_make(struct plan *plan, const struct hub_request *request, const struct hub_target *target)
+plan_make(struct hub_plan *plan, const struct hub_request *request, const struct hub_target *target)
 {
     CHECK(plan->arena != NULL && target->caps != NULL);
     plan->upstream = target->dialect;
@@ -181,7 +181,7 @@ plan_make(struct plan *plan, const struct hub_request *request, const struct hub
 }
 
 enum err
-plan_wire(struct plan *plan, struct str name, struct str space, struct str *out)
+plan_wire(struct hub_plan *plan, struct str name, struct str space, struct str *out)
 {
     const struct plan_tool *tool = plan_tool_named(plan, name, space);
     if (tool != NULL) {
@@ -199,7 +199,7 @@ plan_wire(struct plan *plan, struct str name, struct str space, struct str *out)
 }
 
 const struct plan_tool *
-plan_tool_of(const struct plan *plan, struct str wire)
+plan_tool_of(const struct hub_plan *plan, struct str wire)
 {
     for (const struct plan_tool *tool = plan->tools; tool != NULL; tool = tool->next) {
         if (str_equal(tool->wire, wire)) {
@@ -210,7 +210,7 @@ plan_tool_of(const struct plan *plan, struct str wire)
 }
 
 const struct plan_tool *
-plan_tool_named(const struct plan *plan, struct str name, struct str space)
+plan_tool_named(const struct hub_plan *plan, struct str name, struct str space)
 {
     for (const struct plan_tool *tool = plan->tools; tool != NULL; tool = tool->next) {
         if (str_equal(tool->name, name) && str_equal(tool->space, space)) {
@@ -258,21 +258,22 @@ make_id(const char *prefix, uint64_t a, uint64_t b, char out[PLAN_ID_BYTES])
 }
 
 struct str
-plan_item_id(const struct plan *plan, const char *prefix, uint32_t number, char out[PLAN_ID_BYTES])
+plan_item_id(const struct hub_plan *plan, const char *prefix, uint32_t number,
+             char out[PLAN_ID_BYTES])
 {
     uint64_t a = hash_u64(&left, plan->seed + number);
     return make_id(prefix, a, hash_u64(&right, a + number), out);
 }
 
 struct str
-plan_fresh_call(const struct plan *plan, uint32_t number, char out[PLAN_ID_BYTES])
+plan_fresh_call(const struct hub_plan *plan, uint32_t number, char out[PLAN_ID_BYTES])
 {
     const char *prefix = plan->shape.dialect == DIALECT_ANTHROPIC ? "toolu_" : "call_";
     return plan_item_id(plan, prefix, number, out);
 }
 
 struct str
-plan_answer_id(const struct plan *plan, struct str upstream, char out[PLAN_ID_BYTES])
+plan_answer_id(const struct hub_plan *plan, struct str upstream, char out[PLAN_ID_BYTES])
 {
     static const char *const prefixes[] = { "chatcmpl-", "resp_", "msg_", "" };
     const char *prefix = prefixes[plan->shape.dialect];
@@ -283,7 +284,7 @@ plan_answer_id(const struct plan *plan, struct str upstream, char out[PLAN_ID_BY
 }
 
 enum err
-plan_watch(struct plan *plan, struct str stop)
+plan_watch(struct hub_plan *plan, struct str stop)
 {
     CHECK(plan->stop_count < HUB_STOPS_MAX);
     struct str copy = arena_dup(plan->arena, stop);

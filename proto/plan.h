@@ -46,7 +46,7 @@ struct plan_tool {
                                OTHER: it is none */
 };
 
-struct plan {
+struct hub_plan {
     struct hub_shape shape; /* of the client; copied */
     enum dialect upstream;
     struct caps caps;
@@ -66,29 +66,31 @@ struct plan {
 #define PLAN_ID_BYTES 80u /* a mapped or fresh id with its NUL */
 
 /* Fills names for the target's dialect. Sets only what plan.h owns; ERR_FULL: the arena. */
-MUST_CHECK enum err
-plan_make(struct plan *plan, const struct hub_request *request, const struct hub_target *target);
+MUST_CHECK enum err plan_make(struct hub_plan *plan, const struct hub_request *request,
+                              const struct hub_target *target);
 
 /* The name to write for the client's tool; works for names that are no tool too (histories). The
  * result lives in the plan's arena or is `name`. ERR_FULL: the arena. */
 MUST_CHECK enum err
-plan_wire(struct plan *plan, struct str name, struct str space, struct str *out);
+plan_wire(struct hub_plan *plan, struct str name, struct str space, struct str *out);
 /* The tool an upstream's name means; NULL: not in the map, pass it unchanged. */
-const struct plan_tool *plan_tool_of(const struct plan *plan, struct str wire);
+const struct plan_tool *plan_tool_of(const struct hub_plan *plan, struct str wire);
 /* The tool of the client's name; NULL when there is none. */
-const struct plan_tool *plan_tool_named(const struct plan *plan, struct str name, struct str space);
+const struct plan_tool *
+plan_tool_named(const struct hub_plan *plan, struct str name, struct str space);
 
 /* A call id for the upstream or the client of this dialect: itself when legal, else prefix and
  * hash. Returns `id` or text in `out`. */
 struct str plan_call_id(enum dialect dialect, struct str id, char out[PLAN_ID_BYTES]);
 /* A fresh call id for an answer whose provider gave none; `number` tells calls apart. */
-struct str plan_fresh_call(const struct plan *plan, uint32_t number, char out[PLAN_ID_BYTES]);
+struct str plan_fresh_call(const struct hub_plan *plan, uint32_t number, char out[PLAN_ID_BYTES]);
 /* The client's id of the whole answer: prefix of its dialect and 24 characters out of the
  * provider's id, or out of the seed when there is none. */
-struct str plan_answer_id(const struct plan *plan, struct str upstream, char out[PLAN_ID_BYTES]);
-/* "msg_", "fc_", "rs_", ... and characters out of the seed and the number. */
 struct str
-plan_item_id(const struct plan *plan, const char *prefix, uint32_t number, char out[PLAN_ID_BYTES]);
+plan_answer_id(const struct hub_plan *plan, struct str upstream, char out[PLAN_ID_BYTES]);
+/* "msg_", "fc_", "rs_", ... and characters out of the seed and the number. */
+struct str plan_item_id(const struct hub_plan *plan, const char *prefix, uint32_t number,
+                        char out[PLAN_ID_BYTES]);
 
 /* How a free-text tool looks as a function: its schema, and its description with the grammar in it.
  */
@@ -98,6 +100,6 @@ plan_item_id(const struct plan *plan, const char *prefix, uint32_t number, char 
 MUST_CHECK enum err
 plan_custom_description(struct arena *arena, const struct hub_tool *tool, struct str *out);
 /* The gateway must watch for this stop sequence itself. */
-MUST_CHECK enum err plan_watch(struct plan *plan, struct str stop);
+MUST_CHECK enum err plan_watch(struct hub_plan *plan, struct str stop);
 
 #endif

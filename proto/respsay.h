@@ -16,7 +16,7 @@
 
 /* Where events go. A whole answer is made by the same steps as a stream, without its events. */
 struct respsay {
-    const struct plan *plan;
+    const struct hub_plan *plan;
     struct buf *to;
     uint64_t sequence; /* of the next event */
     bool is_silent;

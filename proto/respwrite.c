@@ -56,7 +56,7 @@ respwrite_close(void *context)
 static void
 begin(struct respwrite *writer, struct str id, uint64_t created_s)
 {
-    const struct plan *plan = writer->outlet.plan;
+    const struct hub_plan *plan = writer->outlet.plan;
     /* The id lives in our own array, also when the provider's would do. */
     struct str own = plan_answer_id(plan, id, writer->id);
     CHECK(own.data == writer->id);

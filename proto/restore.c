@@ -27,7 +27,7 @@ struct restore_part {
 _Static_assert(HUB_CHOICES_MAX <= 128, "a bit a choice in two words");
 
 void
-restore_init(struct restore *restore, const struct plan *plan, struct arena *arena,
+restore_init(struct restore *restore, const struct hub_plan *plan, struct arena *arena,
              struct hub_sink next)
 {
     *restore = (struct restore){ .plan = plan, .arena = arena, .next = next };

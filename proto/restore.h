@@ -21,7 +21,7 @@
 struct restore_part;
 
 struct restore {
-    const struct plan *plan;
+    const struct hub_plan *plan;
     struct arena *arena;
     struct hub_sink next;
     struct restore_part *parts; /* open calls */
@@ -31,7 +31,7 @@ struct restore {
     bool has_other;     /* another tool was */
 };
 
-void restore_init(struct restore *restore, const struct plan *plan, struct arena *arena,
+void restore_init(struct restore *restore, const struct hub_plan *plan, struct arena *arena,
                   struct hub_sink next);
 void restore_fini(struct restore *restore);
 

@@ -19,7 +19,7 @@ struct stopper_part {
 _Static_assert(HUB_STOPS_MAX < 255, "an index and zero in a byte");
 
 void
-stopper_init(struct stopper *stopper, const struct plan *plan, struct arena *arena,
+stopper_init(struct stopper *stopper, const struct hub_plan *plan, struct arena *arena,
              struct hub_sink next)
 {
     *stopper = (struct stopper){ .plan = plan, .arena = arena, .next = next };

@@ -21,7 +21,7 @@
 struct stopper_part;
 
 struct stopper {
-    const struct plan *plan;
+    const struct hub_plan *plan;
     struct arena *arena;
     struct hub_sink next;
     struct stopper_part *parts; /* open ones of any kind */
@@ -30,7 +30,7 @@ struct stopper {
     uint8_t stopped[HUB_CHOICES_MAX]; /* 1 + index of the sequence that ended the choice */
 };
 
-void stopper_init(struct stopper *stopper, const struct plan *plan, struct arena *arena,
+void stopper_init(struct stopper *stopper, const struct hub_plan *plan, struct arena *arena,
                   struct hub_sink next);
 void stopper_fini(struct stopper *stopper);
 

@@ -30,7 +30,7 @@ struct translate {
     uint32_t open_losses; /* of losses: they came from decoding */
 
     struct arena plan_arena;
-    struct plan plan;
+    struct hub_plan plan;
 
     struct answer answer;
 };
@@ -167,12 +167,12 @@ make_plan(struct translate *translate, const struct hub_target *target)
 {
     arena_reset(&translate->plan_arena);
     struct arena *arena = &translate->plan_arena;
-    struct plan *plan = &translate->plan;
-    *plan = (struct plan){ .shape = translate->request.shape,
-                           .carrier = &translate->carrier,
-                           .seed = translate->seed,
-                           .now_s = translate->now_s,
-                           .arena = arena };
+    struct hub_plan *plan = &translate->plan;
+    *plan = (struct hub_plan){ .shape = translate->request.shape,
+                               .carrier = &translate->carrier,
+                               .seed = translate->seed,
+                               .now_s = translate->now_s,
+                               .arena = arena };
     plan->shape.model = arena_dup(arena, plan->shape.model);
     plan->shape.echo_json = plan->shape.echo_json.len > HUB_ECHO_BYTES_MAX
                                 ? arena_dup(arena, STR(""))

@@ -4,17 +4,18 @@
 #include "proto/answer.h"
 
 static struct arena arena;
-static struct plan plan;
+static struct hub_plan plan;
 static struct answer answer;
 
 static void
 begin(bool stream)
 {
     arena_init(&arena, 1 << 20);
-    plan = (struct plan){ .arena = &arena,
-                          .upstream = DIALECT_CHAT,
-                          .shape = {
-                              .dialect = DIALECT_ANTHROPIC, .stream = stream, .model = STR("m") } };
+    plan = (struct hub_plan){
+        .arena = &arena,
+        .upstream = DIALECT_CHAT,
+        .shape = { .dialect = DIALECT_ANTHROPIC, .stream = stream, .model = STR("m") }
+    };
     caps_default(&plan.caps, DIALECT_CHAT);
     answer_init(&answer);
     cr_assert_eq(answer_begin(&answer, &plan), ERR_OK);

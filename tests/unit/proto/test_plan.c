@@ -7,12 +7,12 @@
 static struct arena arena;
 static struct caps caps;
 
-static struct plan
+static struct hub_plan
 planned(enum dialect client, enum dialect upstream, struct hub_tool *tools)
 {
     struct hub_request request = { .tools = tools, .shape = { .dialect = client } };
     struct hub_target target = { .dialect = upstream, .caps = &caps };
-    struct plan plan = { .arena = &arena, .shape = request.shape, .seed = 42 };
+    struct hub_plan plan = { .arena = &arena, .shape = request.shape, .seed = 42 };
     arena_init(&arena, 1 << 20);
     caps_default(&caps, upstream);
     cr_assert_eq(plan_make(&plan, &request, &target), ERR_OK);
@@ -51,7 +51,7 @@ Test(plan, makes_every_name_legal_and_none_twice)
         tools[i].next = &tools[i + 1];
     }
     for (int upstream = 0; upstream < DIALECT_GEMINI; upstream++) {
-        struct plan plan = planned(DIALECT_RESPONSES, (enum dialect)upstream, tools);
+        struct hub_plan plan = planned(DIALECT_RESPONSES, (enum dialect)upstream, tools);
         size_t max = upstream == DIALECT_RESPONSES ? 128
                      : upstream == DIALECT_CHAT    ? 64
                                                    : caps.name_max;
@@ -75,7 +75,7 @@ Test(plan, lets_legal_names_of_gemini_stay)
 {
     struct hub_tool tools[] = { { .name = STR("a.b:c-d") }, { .name = STR("1st") } };
     tools[0].next = &tools[1];
-    struct plan plan = planned(DIALECT_CHAT, DIALECT_GEMINI, tools);
+    struct hub_plan plan = planned(DIALECT_CHAT, DIALECT_GEMINI, tools);
     struct str wire;
     cr_assert_eq(plan_wire(&plan, STR("a.b:c-d"), STR(""), &wire), ERR_OK);
     cr_expect(str_equal(wire, STR("a.b:c-d")));
@@ -97,7 +97,7 @@ Test(plan, maps_ids_always_alike_and_only_when_it_must)
         cr_expect(str_equal(id, plan_call_id(DIALECT_ANTHROPIC, hostile[i], again)));
     }
     cr_expect_leq(plan_call_id(DIALECT_CHAT, str_of(longest), out).len, 40);
-    struct plan plan = planned(DIALECT_CHAT, DIALECT_GEMINI, NULL);
+    struct hub_plan plan = planned(DIALECT_CHAT, DIALECT_GEMINI, NULL);
     struct str first = plan_fresh_call(&plan, 0, out);
     struct str second = plan_fresh_call(&plan, 1, again);
     cr_expect(str_starts(first, STR("call_")) && !str_equal(first, second));
@@ -115,7 +115,7 @@ Test(plan, wraps_free_text_tools_where_the_upstream_has_none)
                              .description = STR("Edits."),
                              .grammar = STR("start: x"),
                              .grammar_syntax = STR("lark") };
-    struct plan plan = planned(DIALECT_RESPONSES, DIALECT_ANTHROPIC, &tool);
+    struct hub_plan plan = planned(DIALECT_RESPONSES, DIALECT_ANTHROPIC, &tool);
     cr_expect(plan.tools->is_wrapped && plan.tools->kind == HUB_CUSTOM);
     struct str text;
     cr_assert_eq(plan_custom_description(&arena, &tool, &text), ERR_OK);

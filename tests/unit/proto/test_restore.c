@@ -5,7 +5,7 @@
 
 struct bench {
     struct arena arena;
-    struct plan plan;
+    struct hub_plan plan;
     struct plan_tool tools[2];
     struct tape tape;
     struct restore restore;
@@ -24,10 +24,10 @@ set_up(void)
     bench.tools[1] = (struct plan_tool){
         .name = STR("patch"), .wire = STR("patch"), .kind = HUB_CUSTOM, .is_wrapped = true
     };
-    bench.plan = (struct plan){ .arena = &bench.arena,
-                                .upstream = DIALECT_CHAT,
-                                .shape = { .dialect = DIALECT_ANTHROPIC },
-                                .tools = &bench.tools[0] };
+    bench.plan = (struct hub_plan){ .arena = &bench.arena,
+                                    .upstream = DIALECT_CHAT,
+                                    .shape = { .dialect = DIALECT_ANTHROPIC },
+                                    .tools = &bench.tools[0] };
     restore_init(&bench.restore, &bench.plan, &bench.arena, tape_sink(&bench.tape));
     bench.to = (struct hub_sink){ .fn = restore_event, .context = &bench.restore };
     return &bench;

@@ -5,7 +5,7 @@
 
 struct bench {
     struct arena arena;
-    struct plan plan;
+    struct hub_plan plan;
     struct tape tape;
     struct stopper stopper;
     struct hub_sink to;
@@ -16,7 +16,7 @@ set_up(const char *first, const char *second)
 {
     static struct bench bench;
     arena_init(&bench.arena, 1 << 20);
-    bench.plan = (struct plan){ .arena = &bench.arena };
+    bench.plan = (struct hub_plan){ .arena = &bench.arena };
     FED(plan_watch(&bench.plan, str_of(first)));
     if (second != NULL) {
         FED(plan_watch(&bench.plan, str_of(second)));

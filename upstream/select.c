@@ -470,6 +470,23 @@ select_wake(struct segment *segment, const struct catalog_view *view,
 }
 
 bool
+select_speaks(const struct select_want *want, bool with_disabled)
+{
+    CHECK(want->group < want->view->group_count);
+    const struct catalog_group *group = &want->view->groups[want->group];
+    for (uint32_t i = 0; i < group->account_count; i++) {
+        const struct catalog_brief *brief = &want->view->briefs[group->accounts[i]];
+        const struct account *record = &want->view->accounts[group->accounts[i]].account;
+        bool is_there = with_disabled || (!brief->is_disabled && !brief->is_broken);
+        if (is_there && (brief->dialects & DIALECT_BIT(want->dialect)) != 0 &&
+            (!brief->has_models || serves_model(record, want->model))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
 select_has_other(const struct select_want *want)
 {
     CHECK(want->group < want->view->group_count);

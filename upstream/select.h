@@ -112,6 +112,10 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
  */
 uint64_t select_wait_ms(const struct select_want *want);
 
+/* Is there an account of the group that speaks the dialect and serves the model, whatever its
+ * health and load? with_disabled: also one that is out of service for the time being. */
+bool select_speaks(const struct select_want *want, bool with_disabled);
+
 /* Is there an account of the group, other than those tried, that could take the request now or
  * when it has waited? */
 bool select_has_other(const struct select_want *want);

@@ -233,7 +233,7 @@ static uint64_t
 class_of(const struct relay *relay)
 {
     const struct hash_key *key = &relay->worker->segment->hash_key;
-    uint64_t hash = hash_bytes(key, relay->model) ^ (uint64_t)relay->row->dialect;
+    uint64_t hash = hash_bytes(key, relay->model) ^ (uint64_t)bridge_row(relay)->dialect;
     for (uint32_t i = 0; i < relay->tried_count; i++) {
         hash = hash_u64(key, hash ^ relay->tried[i]);
     }

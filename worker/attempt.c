@@ -5,17 +5,15 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "proto/error.h"
-#include "proto/splice.h"
 #include "shm/counter.h"
 #include "shm/health.h"
 #include "shm/heritage.h"
-#include "store/match.h"
 #include "upstream/bound.h"
 #include "upstream/hint.h"
 #include "upstream/reach.h"
-#include "upstream/request.h"
 #include "worker/admit.h"
 #include "worker/culprit.h"
+#include "worker/dispatch.h"
 #include "worker/relay.h"
 #include "worker/settle.h"
 #include "worker/workerconf.h"
@@ -33,7 +31,7 @@ want_of(struct relay *relay)
                                  .slot = relay->worker->slot,
                                  .view = relay->view,
                                  .group = relay->group,
-                                 .dialect = relay->row->dialect,
+                                 .dialect = bridge_row(relay)->dialect,
                                  .model = relay->model,
                                  .tried = relay->tried,
                                  .tried_count = relay->tried_count,
@@ -93,7 +91,7 @@ refuse_exhausted(struct relay *relay)
     const struct retry_decision *failure = &relay->failure;
     struct error_found found = { .message = "" };
     if (stream->is_error) {
-        error_read(relay->row->dialect, stream->status, buf_str(&stream->tail), &found);
+        error_read(bridge_row(relay)->dialect, stream->status, buf_str(&stream->tail), &found);
     }
     if (failure->status == 429 || failure->status == 503) {
         note_wait(relay);
@@ -167,6 +165,7 @@ attempt_pick(struct relay *relay)
     relay_set_state(relay, RELAY_PICK);
     lease_set_action(&worker->leases, relay->lease, LEASE_PICKING);
     struct select_want want = want_of(relay);
+    bridge_choose(relay, &want);
     uint32_t pool = 0;
     bool has_elders = gate_peek(worker->segment, GATE_POOL, relay->group_id, &pool) == ERR_OK &&
                       gate_is_waited(worker->segment, pool, relay->arrived_ns);
@@ -215,80 +214,6 @@ attempt_enter(struct relay *relay)
 
 /* --- starting --- */
 
-static void
-note_account(struct relay *relay, struct str sent)
-{
-    struct lease_data *data = lease_edit(&relay->worker->leases, relay->lease);
-    const struct account *account = &relay->choice.account->account;
-    data->account_id = account->id;
-    data->gate_account = relay->choice.gate;
-    data->attempt = (uint8_t)relay->tried_count;
-    data->sticky = (uint8_t)affinity_judge(&relay->affinity, account->id);
-    memcpy(data->account_name, account->name, sizeof data->account_name);
-    size_t length = sent.len < sizeof data->model_sent ? sent.len : sizeof data->model_sent - 1;
-    if (length > 0) {
-        memcpy(data->model_sent, sent.data, length);
-    }
-    data->model_sent[length] = '\0';
-    lease_done(&relay->worker->leases, relay->lease);
-    charge_account(relay, sent);
-}
-
-/* The body as this account gets it: its name of the model, usage asked for in chat streams. */
-static enum err
-make_body(struct relay *relay, struct str sent, struct splice *out)
-{
-    enum endpoint endpoint = relay->row->endpoint;
-    bool is_chat = endpoint == ENDPOINT_CHAT || endpoint == ENDPOINT_COMPLETIONS;
-    struct splice_want want = { .include_usage = false };
-    relay->added_usage = is_chat && relay->wants_stream && relay->peek->usage != PEEK_USAGE_ON &&
-                         relay->peek->usage != PEEK_USAGE_ODD && !relay->peek->is_multipart;
-    want.include_usage = relay->added_usage;
-    bool in_body = (relay->row->flags & ENDPOINT_MODEL_BODY) != 0;
-    if (in_body && sent.data != relay->model.data && relay->peek->model_span.bytes > 0) {
-        want.model = sent;
-    }
-    bool in_both =
-        relay->row->dialect == DIALECT_GEMINI && (relay->row->flags & ENDPOINT_MODEL_PATH);
-    if (in_both && sent.data != relay->model.data) {
-        want.model = sent;
-        want.is_gemini = true;
-    }
-    return splice_make(relay->request->body, relay->peek, &want, &relay->request->arena, out);
-}
-
-static enum err
-make_pieces(struct relay *relay, struct str pieces[CLIENT_PIECES_MAX], uint32_t *out_count)
-{
-    const struct catalog_account *account = relay->choice.account;
-    struct str sent = match_mapped(account->account.model_map, relay->model);
-    struct splice splice;
-    enum err err = make_body(relay, sent, &splice);
-    if (err != ERR_OK) {
-        return err;
-    }
-    struct request_want want = { .target = account->extra,
-                                 .account = account,
-                                 .endpoint = relay->row->endpoint,
-                                 .method = relay->request->head.method,
-                                 .model = sent,
-                                 .query = relay->request->head.query,
-                                 .headers = &relay->request->head.headers,
-                                 .body_bytes = splice.bytes,
-                                 .has_body = true,
-                                 .wants_sse = relay->wants_sse };
-    err = request_head(&want, &relay->request->arena, &pieces[0]);
-    if (err != ERR_OK) {
-        return err;
-    }
-    memcpy(&pieces[1], splice.pieces, splice.count * sizeof pieces[0]);
-    *out_count = 1 + splice.count;
-    note_account(relay, sent);
-    return ERR_OK;
-}
-
-_Static_assert(CLIENT_PIECES_MAX >= 1 + SPLICE_PIECES_MAX, "a head and a spliced body");
-
 void
 attempt_start(struct relay *relay)
 {
@@ -297,19 +222,17 @@ attempt_start(struct relay *relay)
         settle_attempt(relay);
         stream_reset(relay);
         counter_add(relay->worker->segment, relay->worker->slot, COUNTER_SWITCHES, 1);
+    } else if (bridge_is_on(relay)) {
+        stream_reset(relay); /* it was made for the client's dialect */
     }
     relay_set_state(relay, RELAY_ATTEMPT);
     relay->retry_after_s = 0; /* what another account's provider said is not this one's word */
     struct str pieces[CLIENT_PIECES_MAX];
     uint32_t count = 0;
-    enum err err = make_pieces(relay, pieces, &count);
+    struct hub_problem problem = { .status = 0 };
+    enum err err = dispatch_make(relay, pieces, &count, &problem);
     if (err != ERR_OK) {
-        relay_refuse(relay,
-                     &(struct reply){ .status = err == ERR_BAD ? 400 : 503,
-                                      .code = err == ERR_BAD ? "invalid_request" : "overloaded",
-                                      .message = err == ERR_BAD
-                                                     ? STR("The model's name is not usable")
-                                                     : STR("Out of memory for this request") });
+        dispatch_refuse(relay, err, &problem);
         return;
     }
     exchange_start(&relay->exchange, relay->choice.account->extra, pieces, count, false);
@@ -476,7 +399,7 @@ judge_error(struct relay *relay)
 {
     struct stream *stream = &relay->stream;
     struct error_found found;
-    error_read(relay->row->dialect, stream->status, buf_str(&stream->tail), &found);
+    error_read(bridge_row(relay)->dialect, stream->status, buf_str(&stream->tail), &found);
     char cleaned[EXCERPT_BYTES + 1];
     size_t length = error_clean(str_of(found.message), cleaned, sizeof cleaned);
     bool is_models = false;
@@ -508,13 +431,55 @@ judge_error(struct relay *relay)
     relay_finish(relay, "upstream_rejected");
 }
 
+/* A translated answer that failed in its events, or made no sense. */
+static void
+judge_answer(struct relay *relay)
+{
+    const struct answer_failure failure = *bridge_failure(relay);
+    struct stream *stream = &relay->stream;
+    char cleaned[EXCERPT_BYTES + 1];
+    size_t length = error_clean(str_of(failure.found.message), cleaned, sizeof cleaned);
+    exchange_stop(&relay->exchange);
+    uint16_t status = failure.status >= 400 ? (uint16_t)failure.status : 502;
+    struct retry_decision decision = retry_of_error(status, &failure.found);
+    if (stream->is_answered || relay->request == NULL || failure.is_ours) {
+        relay_refuse(relay, &(struct reply){ .status = 502,
+                                             .code = "upstream_error",
+                                             .message = str_make(cleaned, length) });
+    } else if (decision.verdict == RETRY_SWITCH) {
+        note_failure(relay, &decision, EXCHANGE_DONE, false, str_make(cleaned, length));
+        go_on(relay);
+    } else {
+        relay_refuse(relay, &(struct reply){ .status = status,
+                                             .code = "upstream_rejected",
+                                             .message = str_make(cleaned, length) });
+    }
+}
+
+/* The provider said all it had to say. */
+static void
+end_answer(struct relay *relay)
+{
+    enum bridge_end end = bridge_is_on(relay) ? bridge_finish(relay) : BRIDGE_DONE;
+    if (end == BRIDGE_FAILED) {
+        judge_answer(relay);
+    } else if (end == BRIDGE_DONE) {
+        stream_end(relay);
+    } else {
+        server_flush(relay->request);
+    }
+}
+
 static void
 on_body(struct exchange *exchange, struct str bytes)
 {
     struct relay *relay = relay_of(exchange);
     bool is_error = relay->stream.is_error; /* otherwise the relay may be gone behind the call */
+    bool is_translated = !is_error && bridge_is_on(relay);
     stream_body(relay, bytes);
-    if (is_error && !relay->stream.is_whole) {
+    if (is_translated && bridge_failure(relay) != NULL) {
+        judge_answer(relay);
+    } else if (is_error && !relay->stream.is_whole) {
         /* Longer than there is a reason for: what was heard of it tells enough. */
         exchange_stop(exchange);
         judge_error(relay);
@@ -528,7 +493,7 @@ on_end(struct exchange *exchange)
     if (relay->stream.is_error) {
         judge_error(relay);
     } else {
-        stream_end(relay);
+        end_answer(relay);
     }
 }
 
@@ -539,7 +504,7 @@ on_fail(struct exchange *exchange, const struct exchange_failure *failure)
     struct retry_decision decision = retry_of_failure(failure);
     /* After its last event a stream that is cut has said all there is to say. */
     if (stream_is_complete(relay)) {
-        stream_end(relay);
+        end_answer(relay);
         return;
     }
     note_failure(relay, &decision, failure->phase, false, str_of(failure->why));

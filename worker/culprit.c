@@ -80,8 +80,8 @@ culprit_is_model(const struct relay *relay, const struct retry_decision *decisio
     const struct account *account = &relay->choice.account->account;
     struct str sent = match_mapped(account->model_map, relay->model);
     /* Only Gemini names it apart from the message; others may repeat the request in the body. */
-    bool in_body =
-        relay->row->dialect == DIALECT_GEMINI && stands_in(buf_str(&relay->stream.tail), sent);
+    bool in_body = bridge_row(relay)->dialect == DIALECT_GEMINI &&
+                   stands_in(buf_str(&relay->stream.tail), sent);
     return in_body || stands_in(str_of(found->message), sent) ||
            (sent.data != relay->model.data && stands_in(str_of(found->message), relay->model));
 }

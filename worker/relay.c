@@ -184,6 +184,7 @@ let_go(struct relay *relay)
     /* What stands in the request's memory goes with it. */
     relay->peek = NULL;
     relay->model = STR("");
+    bridge_close(relay);
     exchange_forget(&relay->exchange);
     server_end(request, false);
 }
@@ -281,6 +282,7 @@ make_relay(struct worker *worker, struct server_request *request)
     relay->ping.on_due = on_ping;
     loop_task_init(&relay->resume, admit_resume);
     loop_task_init(&relay->gone, on_gone_task);
+    bridge_init(relay);
     exchange_init(&relay->exchange, worker->reach, &attempt_hooks);
     make_id(relay->id);
     request->owner = relay;

@@ -36,6 +36,7 @@
 #include "upstream/retry.h"
 #include "upstream/select.h"
 #include "worker/affinity.h"
+#include "worker/bridge.h"
 #include "worker/charge.h"
 #include "worker/minute.h"
 #include "worker/purse.h"
@@ -121,6 +122,8 @@ struct relay {
     uint64_t tried[ATTEMPTS_MAX];
     uint32_t tried_count;
     struct peek *peek; /* in the request's arena */
+
+    struct bridge bridge; /* into another dialect, when that is needed */
 
     /* the answer */
     uint16_t status;       /* sent to the client; 0 = none */

@@ -313,6 +313,7 @@ settle_relay(struct relay *relay)
     settle_lease(relay, is_recorded ? &record : NULL);
     charge_end(relay);
     give_gates(relay);
+    bridge_close(relay);
     if (relay->row != NULL) {
         stream_fini(relay);
     }

@@ -9,6 +9,7 @@
 #include "shm/counter.h"
 #include "shm/health.h"
 #include "upstream/reach.h"
+#include "worker/bridge.h"
 #include "worker/relay.h"
 #include "worker/tokens.h"
 #include "worker/workerconf.h"
@@ -79,8 +80,9 @@ stream_reset(struct relay *relay)
     buf_init(&stream->tail, STREAM_TAIL_BYTES);
     sse_fini(&stream->sse);
     sse_init(&stream->sse);
-    usage_stream_init(&stream->usage, relay->row->dialect);
+    usage_stream_init(&stream->usage, bridge_row(relay)->dialect);
     stream->is_error = false;
+    stream->reads_sse = false;
     stream->is_careful = false;
     stream->is_paused = false;
     stream->body_bytes = 0;
@@ -91,7 +93,7 @@ bool
 stream_is_complete(const struct relay *relay)
 {
     const struct stream *stream = &relay->stream;
-    return stream->is_begun && stream->is_sse && (stream->usage.seen & USAGE_EVENT_END) != 0;
+    return stream->is_begun && stream->reads_sse && (stream->usage.seen & USAGE_EVENT_END) != 0;
 }
 
 /* --- towards the client --- */
@@ -107,8 +109,8 @@ pause_if_high(struct relay *relay)
     }
 }
 
-static void
-pass(struct relay *relay, struct str bytes)
+void
+stream_pass(struct relay *relay, struct str bytes)
 {
     struct stream *stream = &relay->stream;
     if (bytes.len == 0) {
@@ -166,11 +168,15 @@ join_fields(struct relay *relay, const struct parser_head *head, struct str more
     return str_make(text, at + more.len);
 }
 
-static struct str
-own_fields(struct relay *relay)
+struct str
+stream_own_fields(struct relay *relay)
 {
     struct reply_to to = relay_reply_to(relay);
     struct str ids = reply_id_fields(&to);
+    if (bridge_is_on(relay)) {
+        ids = arena_printf(&relay->request->arena, "x-protocol-translation: %s\r\n%.*s",
+                           bridge_pair(relay), STR_ARG(ids));
+    }
     if (!relay->stream.is_sse) {
         return ids;
     }
@@ -178,8 +184,8 @@ own_fields(struct relay *relay)
                         "%.*sCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n", STR_ARG(ids));
 }
 
-static void
-begin(struct relay *relay, uint16_t status, struct str fields, uint64_t body_bytes)
+void
+stream_begin(struct relay *relay, uint16_t status, struct str fields, uint64_t body_bytes)
 {
     CHECK(!relay->stream.is_begun && relay->request != NULL);
     relay->stream.is_begun = true;
@@ -200,8 +206,8 @@ stream_open(struct relay *relay)
     relay->stream.is_sse = true;
     struct str fields =
         arena_printf(&relay->request->arena, "Content-Type: text/event-stream\r\n%.*s",
-                     STR_ARG(own_fields(relay)));
-    begin(relay, 200, fields, SERVER_CHUNKED);
+                     STR_ARG(stream_own_fields(relay)));
+    stream_begin(relay, 200, fields, SERVER_CHUNKED);
     server_flush(relay->request);
 }
 
@@ -265,9 +271,8 @@ length_of(const struct relay *relay, const struct parser_head *head)
     return head->framing == PARSER_LENGTH ? head->content_length : 0;
 }
 
-/* The answer is this account's from here on: the request's own bytes are not needed again. */
-static void
-note_answer(struct relay *relay)
+void
+stream_note_answer(struct relay *relay)
 {
     relay->stream.is_answered = true;
     if (exchange_is_sent(&relay->exchange)) {
@@ -290,13 +295,18 @@ stream_head(struct relay *relay, const struct parser_head *head)
         buf_init(&stream->tail, REFUSAL_BYTES_MAX);
         stream->is_sse = stream->is_begun;
         if (relay->request != NULL && !stream->is_begun) {
-            stream->error_fields = join_fields(relay, head, own_fields(relay));
+            stream->error_fields = join_fields(relay, head, stream_own_fields(relay));
         }
         return;
     }
     note_first_byte(relay);
     stream->counts_usage = (relay->row->flags & ENDPOINT_USAGE) != 0;
     bool is_sse = is_event_stream(head);
+    stream->reads_sse = is_sse;
+    if (bridge_is_on(relay)) {
+        bridge_head(relay);
+        return;
+    }
     if (relay->request == NULL) {
         stream->is_sse = is_sse;
         return;
@@ -309,10 +319,10 @@ stream_head(struct relay *relay, const struct parser_head *head)
     }
     stream->is_sse = is_sse;
     if (!stream->is_begun) {
-        begin(relay, head->status, join_fields(relay, head, own_fields(relay)),
-              length_of(relay, head));
+        stream_begin(relay, head->status, join_fields(relay, head, stream_own_fields(relay)),
+                     length_of(relay, head));
     }
-    note_answer(relay);
+    stream_note_answer(relay);
 }
 
 /* --- the provider's body --- */
@@ -340,10 +350,10 @@ on_event(void *context, const struct sse_event *event)
          */
         stream->is_lossy = stream->is_lossy || event->is_cut;
         if ((bits & USAGE_EVENT_ONLY) == 0) {
-            pass(relay, event->raw);
+            stream_pass(relay, event->raw);
         }
     } else {
-        pass(relay, str_make(feed->bytes.data + feed->passed, event->end - feed->passed));
+        stream_pass(relay, str_make(feed->bytes.data + feed->passed, event->end - feed->passed));
         stream->is_careful = relay->added_usage && (bits & USAGE_EVENT_DONE) != 0;
     }
     feed->passed = event->end;
@@ -355,7 +365,7 @@ body_of_stream(struct relay *relay, struct str bytes)
     struct feed feed = { .relay = relay, .bytes = bytes };
     sse_feed(&relay->stream.sse, bytes, on_event, &feed);
     if (!relay->stream.is_careful) {
-        pass(relay, str_skip(bytes, feed.passed));
+        stream_pass(relay, str_skip(bytes, feed.passed));
     }
 }
 
@@ -396,6 +406,10 @@ stream_body(struct relay *relay, struct str bytes)
         keep_error(stream, bytes);
         return;
     }
+    if (bridge_is_on(relay)) {
+        bridge_body(relay, bytes);
+        return;
+    }
     if (stream->is_sse) {
         body_of_stream(relay, bytes);
         return;
@@ -403,7 +417,7 @@ stream_body(struct relay *relay, struct str bytes)
     if (stream->counts_usage) {
         keep_tail(stream, bytes);
     }
-    pass(relay, bytes);
+    stream_pass(relay, bytes);
     if (stream->body_bytes > relay->worker->reach->conf->answer_bytes_max) {
         exchange_stop(&relay->exchange);
         stream_break(relay, 502, "upstream_error", STR("The upstream's answer is too large"));
@@ -448,7 +462,7 @@ stream_turn(struct relay *relay)
 void
 stream_room(struct relay *relay)
 {
-    if (relay->stream.is_paused) {
+    if (bridge_room(relay) && relay->stream.is_paused) {
         relay->stream.is_paused = false;
         exchange_pause(&relay->exchange, false);
     }
@@ -470,7 +484,8 @@ stream_end(struct relay *relay)
 {
     struct stream *stream = &relay->stream;
     CHECK(!stream->is_error);
-    if (stream->is_sse) {
+    /* A translated one was judged by its events. */
+    if (stream->reads_sse && !bridge_is_on(relay)) {
         struct feed feed = { .relay = relay };
         sse_finish(&stream->sse, on_event, &feed);
         uint32_t ends = USAGE_EVENT_DONE | USAGE_EVENT_END | USAGE_EVENT_FAILED;
@@ -498,8 +513,9 @@ write_error_event(struct relay *relay, const struct error_info *info)
     struct stream *stream = &relay->stream;
     struct error_place place = { .is_array = !stream->is_sse,
                                  .is_first = !stream->has_content,
-                                 .sequence = stream->usage.events,
-                                 .response_id = stream->usage.response_id };
+                                 .sequence = bridge_is_on(relay) ? 0 : stream->usage.events,
+                                 .response_id =
+                                     bridge_is_on(relay) ? "" : stream->usage.response_id };
     struct buf event;
     buf_init(&event, EVENT_BYTES_MAX);
     /* Bytes of a cut event end here: an empty line keeps the error event apart from them. */
@@ -528,15 +544,16 @@ stream_break(struct relay *relay, uint16_t status, const char *code, struct str 
     tokens_close(relay, false);
     if (relay->request != NULL) {
         bool has_event = (stream->is_sse || relay->wants_array) && !relay->is_client_gone;
+        bool is_whole = has_event;
         struct error_info info = {
             .status = status, .code = code, .message = message, .request_id = relay->id
         };
-        if (has_event) {
+        if (has_event && !bridge_break(relay, &info, &is_whole)) {
             write_error_event(relay, &info);
         }
         struct server_request *request = relay->request;
         relay->request = NULL;
-        server_end(request, has_event);
+        server_end(request, is_whole);
     }
     relay_finish(relay, code);
 }
@@ -546,6 +563,10 @@ stream_pass_error(struct relay *relay)
 {
     struct stream *stream = &relay->stream;
     CHECK(stream->is_error && stream->is_whole && !stream->is_begun && relay->request != NULL);
+    if (bridge_is_on(relay)) {
+        bridge_pass_error(relay);
+        return;
+    }
     struct server_request *request = relay->request;
     stream->is_begun = true;
     relay->status = stream->status;

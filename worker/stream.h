@@ -29,7 +29,8 @@ struct relay;
 #define STREAM_TAIL_BYTES 65536u
 
 struct stream {
-    bool is_sse;      /* the answer is server-sent events */
+    bool is_sse;      /* the client's answer is server-sent events */
+    bool reads_sse;   /* the provider's is */
     bool is_begun;    /* the client got its head */
     bool is_careful;  /* passing event by event */
     bool is_lossy;    /* an event could not be passed whole: the stream must end with an error */
@@ -69,12 +70,21 @@ void stream_break(struct relay *relay, uint16_t status, const char *code, struct
 /* The client takes bytes again. */
 void stream_room(struct relay *relay);
 
+/* The client's head goes out. `fields` as server_begin() wants them. */
+void stream_begin(struct relay *relay, uint16_t status, struct str fields, uint64_t body_bytes);
+/* Bytes of the client's answer. */
+void stream_pass(struct relay *relay, struct str bytes);
+/* The answer is this account's from here on: the request's own bytes are not needed again. */
+void stream_note_answer(struct relay *relay);
+/* The fields of an answer that are ours, into the request's arena. */
+struct str stream_own_fields(struct relay *relay);
+
 /* Begins a 200 event stream without an answer yet, to be able to send comments. */
 void stream_open(struct relay *relay);
 /* A comment, when the client's stream allows one now. */
 void stream_ping(struct relay *relay);
 
-/* Passes a whole error answer of the provider on, unchanged. */
+/* Passes a whole error answer of the provider on, unchanged or in the client's dialect. */
 void stream_pass_error(struct relay *relay);
 
 /* Did the dialect's last event pass? Then a client that leaves has all it wanted. */

@@ -56,9 +56,9 @@ tokens_close(struct relay *relay, bool is_complete)
     if (!stream->counts_usage || stream->status == 0) {
         return;
     }
-    if (stream->is_sse) {
+    if (stream->reads_sse) {
         usage_finish(&stream->usage, stream->input_tokens, is_complete);
-    } else if (!usage_read_body(relay->row->dialect, buf_str(&stream->tail),
+    } else if (!usage_read_body(bridge_row(relay)->dialect, buf_str(&stream->tail),
                                 &stream->usage.usage)) {
         counter_add(relay->worker->segment, relay->worker->slot, COUNTER_USAGE_MISSING, 1);
         usage_estimate(&stream->usage.usage, stream->input_tokens, buf_str(&stream->tail));

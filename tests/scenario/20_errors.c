@@ -284,10 +284,16 @@ models_and_paths_nobody_has(void)
                      play_text("Authorization: Bearer %s\r\n", play_world.key), NULL, 0);
     check_error(&a, OPENAI, 405, "method_not_allowed", "GET on chat");
     PLAY_CHECK(play_field(&a, "allow") != NULL, "405 without Allow");
-    play_must_ctl("account", "set", "openai", "--models", "fake-*,gpt-*", NULL);
+    /* One account without a list would be asked, in its own dialect. */
+    static const char *const all[] = { "openai", "claude", "gemini" };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        play_must_ctl("account", "set", all[i], "--models", "fake-*,gpt-*", NULL);
+    }
     a = ask(OPENAI, "nobody-serves-this");
     check_error(&a, OPENAI, 404, "model_not_found", "unknown model");
-    play_must_ctl("account", "set", "openai", "--models", "", NULL);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        play_must_ctl("account", "set", all[i], "--models", "", NULL);
+    }
 }
 
 static void

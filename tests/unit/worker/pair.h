@@ -117,7 +117,7 @@ forgive(struct mill *mill)
     health_reset(&mill->test.segment, TWO, clock_now_ms());
 }
 
-static unsigned long
+static inline unsigned long
 retry_after_of(const char *answer)
 {
     const char *after = strstr(answer, "\r\nretry-after: ");

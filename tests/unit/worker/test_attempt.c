@@ -317,11 +317,6 @@ be_disabled(struct account *account)
     account->is_disabled = true;
 }
 static void
-be_silent_in_chat(struct account *account)
-{
-    snprintf(account->dialects, sizeof account->dialects, "anthropic");
-}
-static void
 be_another_model(struct account *account)
 {
     snprintf(account->models, sizeof account->models, "other-*");
@@ -342,8 +337,7 @@ Test(attempt, says_why_there_is_no_account, .timeout = 30)
     } rows[] = {
         { NULL, 503, "no_channel_available", "the group has no account" },
         { be_disabled, 503, "no_channel_available", "(disabled)" },
-        { be_silent_in_chat, 404, "model_not_found", "'m' in the chat dialect" },
-        { be_another_model, 404, "model_not_found", "serves the model 'm'" },
+        { be_another_model, 404, "model_not_found", "serves the model 'm' in the chat dialect" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct mill *mill = mill_make();

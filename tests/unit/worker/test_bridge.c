@@ -1,0 +1,219 @@
+/* A client whose dialect no account speaks, through a real worker, with the test as the provider:
+ * what goes there, what comes back, and what is left when one of them fails. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "proto/dialect.h"
+#include "tests/unit/worker/pair.h"
+
+#define MESSAGES "/v1/messages"
+#define ASKED                                          \
+    "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[" \
+    "{\"role\":\"user\",\"content\":\"hi\"}]"
+#define CHAT_ANSWER                                                                        \
+    "{\"id\":\"c1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"one\","       \
+    "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"good\"}," \
+    "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":3," \
+    "\"total_tokens\":8}}"
+#define CHAT_WORD                                                                    \
+    "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,"       \
+    "\"model\":\"one\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"," \
+    "\"content\":\"word\"}}]}\n\n"
+#define CHAT_LAST                                                                           \
+    "data: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,"              \
+    "\"model\":\"one\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]" \
+    "}\n\ndata: {\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"created\":1,"         \
+    "\"model\":\"one\",\"choices\":[],\"usage\":{\"prompt_tokens\":5,"                      \
+    "\"completion_tokens\":3,\"total_tokens\":8}}\n\ndata: [DONE]\n\n"
+#define CHAT_ERROR "data: {\"error\":{\"message\":\"no room\",\"type\":\"server_error\"}}\n\n"
+
+static void
+speak_chat(struct account *account)
+{
+    be_one(account);
+    snprintf(account->dialects, sizeof account->dialects, "chat");
+}
+
+static void
+speak_chat_too(struct account *account)
+{
+    be_two(account);
+    snprintf(account->dialects, sizeof account->dialects, "chat");
+}
+
+static void
+speak_anthropic(struct account *account)
+{
+    be_two(account);
+    snprintf(account->dialects, sizeof account->dialects, "anthropic");
+}
+
+static struct mill *
+make_chat(void)
+{
+    struct mill *mill = mill_make();
+    mill->confs.worker.sticky_ms = 0;
+    mill_account(mill, "one", speak_chat);
+    mill_key(mill, "k", NULL);
+    return mill;
+}
+
+static int
+ask_messages(struct mill *mill, const char *more)
+{
+    char body[512];
+    snprintf(body, sizeof body, ASKED "%s}", more);
+    int client = mill_connect(mill);
+    mill_post(client, MESSAGES, "k", body);
+    mill_take(mill);
+    return client;
+}
+
+static void
+say(struct mill *mill, const char *text)
+{
+    mill_chunk(mill, text, strlen(text));
+}
+
+Test(bridge, an_answer_is_translated_and_its_usage_counted, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill_run(mill);
+    int client = ask_messages(mill, "");
+    cr_expect(has(mill->asked, "POST /v1/chat/completions HTTP/1.1\r\n"), "%s", mill->asked);
+    cr_expect(has(mill->asked, "\"model\":\"one\""), "%s", mill->asked);
+    cr_expect(has(mill->asked, "Authorization: Bearer sk-provider\r\n"), "%s", mill->asked);
+    mill_answer(mill, "200 OK", "application/json", CHAT_ANSWER);
+    mill_read(mill, client, "\"output_tokens\":3");
+    close(client);
+    cr_expect(has(mill->answer, "\r\nx-protocol-translation: anthropic->chat\r\n"), "%s",
+              mill->answer);
+    cr_expect(has(mill->answer, "\"type\":\"text\",\"text\":\"good\""), "%s", mill->answer);
+    cr_expect(!has(mill->answer, "X-Secret-Header"), "%s", mill->answer);
+    struct ledger_record record;
+    mill_record(mill, &record);
+    cr_expect(record.in_fresh == 5 && record.out_total == 3 && record.source == LEDGER_UPSTREAM);
+    cr_expect_eq(record.client_dialect, DIALECT_ANTHROPIC);
+    cr_expect_eq(record.upstream_dialect, DIALECT_CHAT);
+    mill_stop(mill);
+}
+
+Test(bridge, a_stream_is_translated_event_by_event, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill_run(mill);
+    int client = ask_messages(mill, ",\"stream\":true");
+    mill_begin_stream(mill);
+    say(mill, CHAT_WORD);
+    mill_read(mill, client, "\"text\":\"word\"");
+    cr_expect(has(mill->answer, "event: message_start\n"), "%s", mill->answer);
+    cr_expect(has(mill->answer, "\r\nx-protocol-translation: anthropic->chat\r\n"), "%s",
+              mill->answer);
+    say(mill, CHAT_LAST);
+    mill_end_stream(mill);
+    mill_read(mill, client, "event: message_stop\n");
+    close(client);
+    cr_expect(has(mill->answer, "\"output_tokens\":3"), "%s", mill->answer);
+    struct ledger_record record;
+    mill_record(mill, &record);
+    cr_expect(record.in_fresh == 5 && record.out_total == 3 && record.status == 200);
+    cr_expect_eq(record.upstream_dialect, DIALECT_CHAT);
+    mill_stop(mill);
+}
+
+Test(bridge, the_clients_own_dialect_is_preferred, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill_account(mill, "two", speak_anthropic);
+    mill_run(mill);
+    int client = ask_messages(mill, "");
+    cr_expect(has(mill->asked, "\"model\":\"two\""), "%s", mill->asked);
+    cr_expect(has(mill->asked, "POST /v1/messages "), "%s", mill->asked);
+    expect_fine(mill, client);
+    cr_expect(!has(mill->answer, "x-protocol-translation"), "%s", mill->answer);
+    mill_stop(mill);
+}
+
+Test(bridge, a_provider_that_fails_before_the_first_word_costs_nothing, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill_account(mill, "two", speak_chat_too);
+    mill_run(mill);
+    int client = ask_messages(mill, ",\"stream\":true");
+    mill_begin_stream(mill);
+    say(mill, CHAT_ERROR);
+    take_from(mill, "two");
+    mill_begin_stream(mill);
+    say(mill, CHAT_WORD CHAT_LAST);
+    mill_end_stream(mill);
+    mill_read(mill, client, "event: message_stop\n");
+    close(client);
+    cr_expect(!has(mill->answer, "event: error"), "%s", mill->answer);
+    mill_stop(mill);
+}
+
+Test(bridge, an_error_behind_the_first_word_is_the_clients_last_event, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill_run(mill);
+    static const char *const ends[] = { CHAT_ERROR, "" };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        int client = ask_messages(mill, ",\"stream\":true");
+        mill_begin_stream(mill);
+        say(mill, CHAT_WORD);
+        mill_read(mill, client, "\"text\":\"word\"");
+        if (ends[i][0] != '\0') {
+            say(mill, ends[i]);
+        }
+        mill_hang_up(mill);
+        mill_read(mill, client, "event: error\n");
+        cr_expect(!has(mill->answer, "message_stop"), "%s", mill->answer);
+        close(client);
+        struct ledger_record record;
+        mill_record(mill, &record);
+        cr_expect(record.code[0] != '\0');
+        forgive(mill);
+    }
+    mill_stop(mill);
+}
+
+Test(bridge, a_refusal_has_the_shape_of_the_clients_dialect, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill_run(mill);
+    int client = ask_messages(mill, "");
+    mill_answer(mill, "400 Bad Request", "application/json",
+                "{\"error\":{\"message\":\"temperature is odd\",\"type\":"
+                "\"invalid_request_error\",\"code\":\"invalid_value\"}}");
+    mill_read(mill, client, "\"request_id\"");
+    close(client);
+    cr_expect(has(mill->answer, "HTTP/1.1 400 ") && has(mill->answer, "\"type\":\"error\"") &&
+                  has(mill->answer, "temperature is odd"),
+              "%s", mill->answer);
+    mill_stop(mill);
+}
+
+Test(bridge, a_client_that_leaves_takes_the_translation_with_it, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill_run(mill);
+    /* Before the answer, in its head, and behind its first word. */
+    for (int step = 0; step < 3; step++) {
+        int client = ask_messages(mill, ",\"stream\":true");
+        if (step > 0) {
+            mill_begin_stream(mill);
+        }
+        if (step > 1) {
+            say(mill, CHAT_WORD);
+            mill_read(mill, client, "\"text\":\"word\"");
+        }
+        mill_reset(client);
+        struct ledger_record record;
+        mill_record(mill, &record);
+        cr_expect_eq(record.upstream_dialect, DIALECT_CHAT);
+        mill_hang_up(mill);
+        mill_settled(mill);
+        forgive(mill);
+    }
+    mill_stop(mill);
+}

@@ -311,6 +311,9 @@ read_assistant(const struct in *in, const struct at *at, struct walk source)
         }
         part->call.name = text_of(in, legacy, "name");
         part->call.arguments = text_of(in, legacy, "arguments");
+        return part->call.name.len > 0 ? ERR_OK
+                                       : hub_refuse(in->problem, "a function call has no name",
+                                                    "messages[%u].function_call", at->index);
     }
     return err;
 }

@@ -13,6 +13,15 @@ text_of(const struct hub_request *request, struct walk at, const char *name)
     return walk_string(walk_get(at, str_of(name)), request->arena);
 }
 
+/* Of the tool read last. */
+static enum err
+check_name(const struct hub_request *request, struct hub_problem *problem)
+{
+    return request->last_tool->name.len > 0
+               ? ERR_OK
+               : hub_refuse(problem, "the tool has no name", "tools[%u]", request->tool_count - 1);
+}
+
 static enum err
 read_function(struct hub_request *request, struct walk function, struct hub_problem *problem)
 {
@@ -24,13 +33,11 @@ read_function(struct hub_request *request, struct walk function, struct hub_prob
     tool->description = text_of(request, function, "description");
     tool->schema_json = walk_raw_value(walk_get(function, STR("parameters")));
     tool->strict = walk_tri(walk_get(function, STR("strict")));
-    return tool->name.len > 0
-               ? ERR_OK
-               : hub_refuse(problem, "the tool has no name", "tools[%u]", request->tool_count - 1);
+    return check_name(request, problem);
 }
 
 static enum err
-read_custom(struct hub_request *request, struct walk custom)
+read_custom(struct hub_request *request, struct walk custom, struct hub_problem *problem)
 {
     struct hub_tool *tool = hub_tool_add(request, HUB_TOOL_CUSTOM);
     if (tool == NULL) {
@@ -42,7 +49,7 @@ read_custom(struct hub_request *request, struct walk custom)
     tool->description = text_of(request, custom, "description");
     tool->grammar = text_of(request, grammar, "definition");
     tool->grammar_syntax = text_of(request, grammar, "syntax");
-    return ERR_OK;
+    return check_name(request, problem);
 }
 
 static enum err
@@ -79,7 +86,7 @@ read_tool(struct hub_request *request, struct walk tool, struct hub_problem *pro
     if (walk_kind(function) == JSON_OBJECT) {
         err = read_function(request, function, problem);
     } else if (walk_kind(custom) == JSON_OBJECT) {
-        err = read_custom(request, custom);
+        err = read_custom(request, custom, problem);
     } else {
         struct str type = text_of(request, tool, "type");
         bool is_search = str_starts(type, STR("web_search"));

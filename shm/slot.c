@@ -60,15 +60,46 @@ set_state(struct segment *segment, uint32_t slot, enum slot_state to)
     atomic_store(&row(segment, slot)->state, (uint32_t)to);
 }
 
+/* A slot that nobody has; SLOT_NONE: there is none. */
+static uint32_t
+find_free(const struct segment *segment)
+{
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        if (slot_state(segment, slot) == SLOT_FREE) {
+            return slot;
+        }
+    }
+    return SLOT_NONE;
+}
+
+/*
+ * When the dead have all slots, only a recorder can free them, and it needs one itself: that of the
+ * recorder before it. With no recorder alive nobody else sweeps, so the caller may.
+ */
+static uint32_t
+take_over(struct segment *segment)
+{
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        if (slot_state(segment, slot) == SLOT_DEAD &&
+            atomic_load(&row(segment, slot)->kind) == SLOT_RECORDER &&
+            slot_of_kind(segment, SLOT_RECORDER) == SLOT_NONE &&
+            slot_sweep(segment, slot) == ERR_OK) {
+            return slot;
+        }
+    }
+    return SLOT_NONE;
+}
+
 enum err
 slot_assign(struct segment *segment, enum slot_kind kind, uint32_t worker, uint32_t generation,
             uint32_t *out_slot)
 {
     CHECK((uint32_t)kind < SLOT_KINDS);
-    for (uint32_t slot = 0; slot < segment->slots; slot++) {
-        if (slot_state(segment, slot) != SLOT_FREE) {
-            continue;
-        }
+    uint32_t slot = find_free(segment);
+    if (slot == SLOT_NONE && kind == SLOT_RECORDER) {
+        slot = take_over(segment);
+    }
+    if (slot != SLOT_NONE) {
         struct slot *it = row(segment, slot);
         atomic_store(&it->kind, (uint32_t)kind);
         atomic_store(&it->worker, worker);

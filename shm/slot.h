@@ -13,8 +13,9 @@
  * budget and pokes everybody. Both may be repeated: a recorder that dies half way leaves the slot
  * DEAD, and the next one begins again.
  *
- * Runs in: master (assign, reap), every child (enter, beat, drain, leave, crash), recorder (sweep),
- * admin (read). If the process dies here: see the diagram; every edge is one store.
+ * Runs in: master (assign, which may sweep a dead recorder's slot; reap), every child (enter, beat,
+ * drain, leave, crash), recorder (sweep), admin (read). If the process dies here: see the diagram;
+ * every edge is one store.
  */
 #ifndef SHM_SLOT_H
 #define SHM_SLOT_H
@@ -62,7 +63,11 @@ struct slot {
     char crash[CRASH_TEXT_BYTES];  /* last words [child, once]; stays until assigned again */
 } __attribute__((aligned(64)));
 
-/* A FREE slot for a process about to be forked. ERR_FULL: none is free (yet). */
+/*
+ * A FREE slot for a process about to be forked. ERR_FULL: none is free (yet): the recorder has dead
+ * ones to sweep. A recorder always gets one, if need be that of the dead recorder before it, which
+ * is swept here: otherwise the dead could fill the table and nobody would ever clear it.
+ */
 MUST_CHECK enum err slot_assign(struct segment *segment, enum slot_kind kind, uint32_t worker,
                                 uint32_t generation, uint32_t *out_slot);
 

@@ -146,3 +146,28 @@ Test(slot, of_kind_prefers_the_one_that_works)
     slot_drain(segment, first);
     cr_expect(slot_of_kind(segment, SLOT_RECORDER) == second);
 }
+
+/* Found by killing processes during reloads: the dead had every slot, the one who clears them too.
+ */
+Test(slot, of_a_dead_recorder_goes_to_the_next_one_when_the_dead_have_all)
+{
+    struct testseg test;
+    testseg_make(&test, 4, 16, 16, 16);
+    struct segment *segment = &test.segment;
+    uint32_t recorder = testseg_active(&test, SLOT_RECORDER);
+    uint32_t slot = 0;
+    for (uint32_t i = 1; i < segment->slots; i++) {
+        uint32_t worker = testseg_active(&test, SLOT_WORKER);
+        cr_expect(!slot_reap(segment, worker));
+    }
+    cr_expect(slot_assign(segment, SLOT_RECORDER, 0, 1, &slot) == ERR_FULL, "one is alive");
+    cr_expect(!slot_reap(segment, recorder));
+    cr_expect(slot_assign(segment, SLOT_WORKER, 0, 1, &slot) == ERR_FULL);
+    cr_expect(slot_assign(segment, SLOT_KEEPER, 0, 1, &slot) == ERR_FULL);
+    for (uint32_t life = 0; life < 3;
+         life++) { /* however often it dies before it has cleared any */
+        cr_assert(slot_assign(segment, SLOT_RECORDER, 0, 1, &slot) == ERR_OK);
+        cr_expect(slot == recorder && slot_state(segment, slot) == SLOT_ASSIGNED);
+        cr_expect(!slot_reap(segment, slot));
+    }
+}

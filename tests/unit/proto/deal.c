@@ -19,8 +19,9 @@ quoted(struct arena *arena, const char *json)
     return str_make(text, len);
 }
 
-void
-deal_open(struct deal *deal, enum dialect client, enum dialect upstream, const char *json)
+static void
+open_as(struct deal *deal, enum dialect client, enum dialect upstream, const char *json,
+        enum deal_form form)
 {
     *deal = (struct deal){ .client = client, .upstream = upstream };
     arena_init(&deal->arena, 1 << 22);
@@ -30,12 +31,19 @@ deal_open(struct deal *deal, enum dialect client, enum dialect upstream, const c
     struct translate_setup setup = { .client = client,
                                      .body = quoted(&deal->arena, json),
                                      .model = STR("m"),
-                                     .stream = true,
+                                     .stream = form != DEAL_WHOLE,
+                                     .is_array = form == DEAL_ARRAY,
                                      .carrier = { .key = { 1, 2 }, .scope = 7 },
                                      .seed = 5,
                                      .now_s = 1760000000 };
     enum err err = translate_open(&deal->arena, &setup, &deal->translate, &deal->problem);
     cr_assert(err == ERR_OK || err == ERR_BAD);
+}
+
+void
+deal_open(struct deal *deal, enum dialect client, enum dialect upstream, const char *json)
+{
+    open_as(deal, client, upstream, json, DEAL_FRAMES);
 }
 
 bool
@@ -55,6 +63,13 @@ void
 deal_ask(struct deal *deal, enum dialect client, enum dialect upstream, const char *json)
 {
     deal_open(deal, client, upstream, json);
+    cr_assert(deal_encode(deal), "%s", deal->problem.message);
+}
+
+void
+deal_gemini(struct deal *deal, enum dialect upstream, const char *json, enum deal_form form)
+{
+    open_as(deal, DIALECT_GEMINI, upstream, json, form);
     cr_assert(deal_encode(deal), "%s", deal->problem.message);
 }
 

@@ -28,6 +28,9 @@ void deal_open(struct deal *deal, enum dialect client, enum dialect upstream, co
 bool deal_encode(struct deal *deal);
 /* Both, and must succeed: the body for the account. */
 void deal_ask(struct deal *deal, enum dialect client, enum dialect upstream, const char *json);
+/* The same for a Gemini client, whose path says what form the answer has; the others say FRAMES. */
+enum deal_form { DEAL_FRAMES, DEAL_ARRAY, DEAL_WHOLE };
+void deal_gemini(struct deal *deal, enum dialect upstream, const char *json, enum deal_form form);
 /* A stream's events up to NULL, then its end; fills seen. The events' names are their types. */
 void deal_stream(struct deal *deal, const char *const *events);
 /* A whole answer. */

@@ -81,6 +81,21 @@ Test(gemwrite, error)
     deal_fini(&deal);
 }
 
+/* Without alt=sse the chunks are the elements of one array. */
+Test(gemwrite, array)
+{
+    static const char *const events[] = { DELTA("'content':'a'"), FINISH("stop"), "[DONE]", NULL };
+    struct deal deal;
+    deal_gemini(&deal, DIALECT_CHAT, ASK, DEAL_ARRAY);
+    deal_stream(&deal, events);
+    struct json_value top;
+    cr_expect_eq(json_read(buf_str(&deal.seen), &top, NULL), ERR_OK);
+    cr_expect_eq(top.kind, JSON_ARRAY);
+    HAS(deal.seen, "}\n,\n{'candidates'");
+    LACKS(deal.seen, "data: ");
+    deal_fini(&deal);
+}
+
 Test(gemwrite, count)
 {
     struct buf to;

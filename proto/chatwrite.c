@@ -210,6 +210,9 @@ open_call(struct chatwrite *writer, struct choice *choice, const struct hub_even
     if (part == NULL) {
         return ERR_FULL;
     }
+    if (writer->outlet.plan->shape.legacy_functions && part->index > 0) {
+        return ERR_OK; /* the form of old has room for one call: the first */
+    }
     bool is_custom = part->kind == HUB_CUSTOM;
     enum err err = begin_chunk(writer, choice->index);
     if (err != ERR_OK) {

@@ -182,7 +182,6 @@ check_readmes() {
 
 # Each source has its tests under its own name. Exempt are the mains alone: master/main.c and
 # admin/ctl.c read arguments and call the rest, and tests/scenario runs both as a user does.
-# Asked for by name: a source's tests may come a commit later than the source.
 check_mirror() {
     local file test
     verdict mirror "$(product | grep '\.c$' | while read -r file; do
@@ -224,7 +223,7 @@ check_format() {
         awk '{ print $2 ": " $1 " places are not formatted (make format)" }')"
 }
 
-all="layers names lengths functions promises verify seams calls headers readmes scripts format symbols ini"
+all="layers mirror names lengths functions promises verify seams calls headers readmes scripts format symbols ini"
 for check in ${*:-$all}; do
     "check_$check"
 done

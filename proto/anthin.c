@@ -6,6 +6,7 @@
 #include "proto/anthropic.h"
 #include "proto/anthtool.h"
 #include "proto/effort.h"
+#include "proto/fields.h"
 #include "proto/walk.h"
 
 struct in {
@@ -203,33 +204,21 @@ read_words(const struct in *in, struct walk root)
     request->cache = anthblock_cache(root);
 }
 
-static bool
-is_known(struct str name)
-{
-    static const char *const names[] = {
-        "model",        "messages",      "system",        "max_tokens", "tools",
-        "tool_choice",  "temperature",   "top_p",         "top_k",      "stop_sequences",
-        "thinking",     "output_config", "output_format", "stream",     "metadata",
-        "service_tier", "cache_control", "mcp_servers",   "container",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (str_equal(name, str_of(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
+/* The members of a body that this file and those it calls look at. */
+static const char *const known[] = {
+    "model",        "messages",      "system",        "max_tokens", "tools",
+    "tool_choice",  "temperature",   "top_p",         "top_k",      "stop_sequences",
+    "thinking",     "output_config", "output_format", "stream",     "metadata",
+    "service_tier", "cache_control", "mcp_servers",   "container",
+};
 
 enum err
 anthin_decode(struct hub_request *request, struct str body, struct hub_problem *problem)
 {
     struct walk root;
-    enum err err = walk_parse(body, request->arena, &root);
-    if (err == ERR_FULL) {
+    enum err err = fields_open(request, body, problem, &root);
+    if (err != ERR_OK) {
         return err;
-    }
-    if (err != ERR_OK || walk_kind(root) != JSON_OBJECT) {
-        return hub_refuse(problem, "the body is no JSON object", "%s", "");
     }
     struct in in = { request, request->arena, problem };
     read_words(&in, root);
@@ -253,12 +242,6 @@ anthin_decode(struct hub_request *request, struct str body, struct hub_problem *
     if (err == ERR_OK) {
         err = anthtool_read(request, root, problem);
     }
-    struct str name;
-    for (struct walk at = walk_first_member(root, request->arena, &name); walk_is_there(at);
-         at = walk_next_member(at, request->arena, &name)) {
-        if (!is_known(name) && walk_is_value(at)) {
-            hub_drop(request->losses, name);
-        }
-    }
+    fields_drop(request, root, known, sizeof known / sizeof known[0]);
     return err;
 }

@@ -9,6 +9,7 @@
 #include "proto/chat.h"
 #include "proto/chattool.h"
 #include "proto/effort.h"
+#include "proto/fields.h"
 #include "proto/media.h"
 #include "proto/walk.h"
 
@@ -514,65 +515,53 @@ read_words(const struct in *in, struct walk root)
 }
 
 /* Members that are read above or in chattool.c; what is neither here nor a hint is listed. */
-static bool
-is_known(struct str name)
-{
-    static const char *const names[] = {
-        "model",
-        "messages",
-        "tools",
-        "tool_choice",
-        "functions",
-        "function_call",
-        "parallel_tool_calls",
-        "max_tokens",
-        "max_completion_tokens",
-        "temperature",
-        "top_p",
-        "top_k",
-        "n",
-        "stop",
-        "seed",
-        "frequency_penalty",
-        "presence_penalty",
-        "logit_bias",
-        "logprobs",
-        "top_logprobs",
-        "modalities",
-        "audio",
-        "prediction",
-        "verbosity",
-        "web_search_options",
-        "reasoning_effort",
-        "response_format",
-        "metadata",
-        "user",
-        "safety_identifier",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "service_tier",
-        "store",
-        "stream",
-        "stream_options",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (str_equal(name, str_of(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
+/* The members of a body that this file and those it calls look at. */
+static const char *const known[] = {
+    "model",
+    "messages",
+    "tools",
+    "tool_choice",
+    "functions",
+    "function_call",
+    "parallel_tool_calls",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "n",
+    "stop",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "modalities",
+    "audio",
+    "prediction",
+    "verbosity",
+    "web_search_options",
+    "reasoning_effort",
+    "response_format",
+    "metadata",
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "service_tier",
+    "store",
+    "stream",
+    "stream_options",
+};
 
 enum err
 chatin_decode(struct hub_request *request, struct str body, struct hub_problem *problem)
 {
     struct walk root;
-    enum err err = walk_parse(body, request->arena, &root);
-    if (err == ERR_FULL) {
+    enum err err = fields_open(request, body, problem, &root);
+    if (err != ERR_OK) {
         return err;
-    }
-    if (err != ERR_OK || walk_kind(root) != JSON_OBJECT) {
-        return hub_refuse(problem, "the body is no JSON object", "%s", "");
     }
     struct in in = { request, request->arena, problem };
     read_words(&in, root);
@@ -589,12 +578,6 @@ chatin_decode(struct hub_request *request, struct str body, struct hub_problem *
     if (err == ERR_OK) {
         err = chattool_read(request, root, problem);
     }
-    struct str name;
-    for (struct walk at = walk_first_member(root, request->arena, &name); walk_is_there(at);
-         at = walk_next_member(at, request->arena, &name)) {
-        if (!is_known(name) && walk_is_value(at)) {
-            hub_drop(request->losses, name);
-        }
-    }
+    fields_drop(request, root, known, sizeof known / sizeof known[0]);
     return err;
 }

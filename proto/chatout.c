@@ -20,14 +20,6 @@ put_raw(struct jsonw *w, const char *name, struct str json)
     }
 }
 
-static void
-drop_if(const struct codec_job *job, struct str json, enum hub_field field)
-{
-    if (json.len > 0) {
-        hub_drop(job->losses, str_of(hub_field_name(job->request, field)));
-    }
-}
-
 /* --- generation --- */
 
 static enum err
@@ -52,10 +44,10 @@ write_sampling(const struct codec_job *job, struct jsonw *w)
     const struct hub_request *request = job->request;
     const struct caps *caps = job->target->caps;
     if (caps->reasoning_model) {
-        drop_if(job, request->temperature_json, HUB_FIELD_TEMPERATURE);
-        drop_if(job, request->top_p_json, HUB_FIELD_TOP_P);
-        drop_if(job, request->frequency_penalty_json, HUB_FIELD_FREQUENCY);
-        drop_if(job, request->presence_penalty_json, HUB_FIELD_PRESENCE);
+        openai_drop(job, request->temperature_json, HUB_FIELD_TEMPERATURE);
+        openai_drop(job, request->top_p_json, HUB_FIELD_TOP_P);
+        openai_drop(job, request->frequency_penalty_json, HUB_FIELD_FREQUENCY);
+        openai_drop(job, request->presence_penalty_json, HUB_FIELD_PRESENCE);
     } else {
         put_raw(w, "temperature", request->temperature_json);
         put_raw(w, "top_p", request->top_p_json);
@@ -65,7 +57,7 @@ write_sampling(const struct codec_job *job, struct jsonw *w)
     if (caps->top_k) {
         put_raw(w, "top_k", request->top_k_json);
     } else {
-        drop_if(job, request->top_k_json, HUB_FIELD_TOP_K);
+        openai_drop(job, request->top_k_json, HUB_FIELD_TOP_K);
     }
     put_raw(w, "seed", request->seed_json);
     put_raw(w, "logit_bias", request->logit_bias_json);

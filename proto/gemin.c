@@ -6,6 +6,7 @@
  */
 #include "base/check.h"
 #include "proto/effort.h"
+#include "proto/fields.h"
 #include "proto/gemini.h"
 #include "proto/gempart.h"
 #include "proto/gemtool.h"
@@ -234,31 +235,22 @@ read_config(const struct in *in, struct walk config)
 
 /* --- all of it --- */
 
-static bool
-is_known(struct str name)
-{
-    static const char *const names[] = {
-        "contents",
-        "systemInstruction",
-        "system_instruction",
-        "tools",
-        "toolConfig",
-        "tool_config",
-        "generationConfig",
-        "generation_config",
-        "serviceTier",
-        "service_tier",
-        "store",
-        "model",
-        "generateContentRequest",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (str_equal(name, str_of(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
+/* The members of a body that this file and those it calls look at. */
+static const char *const known[] = {
+    "contents",
+    "systemInstruction",
+    "system_instruction",
+    "tools",
+    "toolConfig",
+    "tool_config",
+    "generationConfig",
+    "generation_config",
+    "serviceTier",
+    "service_tier",
+    "store",
+    "model",
+    "generateContentRequest",
+};
 
 /* Where the members stand: countTokens may wrap them. */
 static struct walk
@@ -272,12 +264,9 @@ enum err
 gemin_decode(struct hub_request *request, struct str body, struct hub_problem *problem)
 {
     struct walk root;
-    enum err err = walk_parse(body, request->arena, &root);
-    if (err == ERR_FULL) {
+    enum err err = fields_open(request, body, problem, &root);
+    if (err != ERR_OK) {
         return err;
-    }
-    if (err != ERR_OK || walk_kind(root) != JSON_OBJECT) {
-        return hub_refuse(problem, "the body is no JSON object", "%s", "");
     }
     root = inner_of(root);
     struct in in = { request, request->arena, problem };
@@ -296,12 +285,6 @@ gemin_decode(struct hub_request *request, struct str body, struct hub_problem *p
     if (err == ERR_OK) {
         err = gemtool_read(request, root, problem);
     }
-    struct str name;
-    for (struct walk at = walk_first_member(root, request->arena, &name); walk_is_there(at);
-         at = walk_next_member(at, request->arena, &name)) {
-        if (!is_known(name) && walk_is_value(at)) {
-            hub_drop(request->losses, name);
-        }
-    }
+    fields_drop(request, root, known, sizeof known / sizeof known[0]);
     return err;
 }

@@ -73,3 +73,11 @@ openai_json_line(const struct hub_request *request)
     bool must_say = request->format.kind == HUB_FORMAT_JSON && !openai_says_json(request);
     return must_say ? STR("Answer with a single JSON object.") : STR("");
 }
+
+void
+openai_drop(const struct codec_job *job, struct str json, enum hub_field field)
+{
+    if (json.len > 0) {
+        hub_drop(job->losses, str_of(hub_field_name(job->request, field)));
+    }
+}

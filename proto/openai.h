@@ -28,6 +28,9 @@ const char *openai_effort(const struct codec_job *job);
 /* Does any text of the conversation speak of JSON? json_object is refused otherwise. */
 bool openai_says_json(const struct hub_request *request);
 
+/* Lists the field as dropped when the client gave it: `json` is its value. */
+void openai_drop(const struct codec_job *job, struct str json, enum hub_field field);
+
 /* What stands at the end of the system text then; empty when nothing must. */
 struct str openai_json_line(const struct hub_request *request);
 

@@ -3,6 +3,7 @@
  */
 #include "base/check.h"
 #include "proto/effort.h"
+#include "proto/fields.h"
 #include "proto/respecho.h"
 #include "proto/respitem.h"
 #include "proto/responses.h"
@@ -158,64 +159,41 @@ settle_compaction(struct hub_request *request)
     request->choice = (struct hub_choice){ .mode = HUB_CHOICE_NONE };
 }
 
-static bool
-is_known(struct walk value, struct str name)
-{
-    static const char *const names[] = {
-        "model",
-        "input",
-        "instructions",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "max_output_tokens",
-        "temperature",
-        "top_p",
-        "top_logprobs",
-        "reasoning",
-        "text",
-        "metadata",
-        "user",
-        "safety_identifier",
-        "prompt_cache_key",
-        "prompt_cache_retention",
-        "service_tier",
-        "store",
-        "stream",
-        "stream_options",
-        "include",
-        "background",
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (str_equal(name, str_of(names[i]))) {
-            return true;
-        }
-    }
-    return str_equal(name, STR("truncation")) && walk_is_text(value, STR("disabled"));
-}
-
-static void
-drop_unknown(const struct in *in, struct walk root)
-{
-    struct str name;
-    for (struct walk at = walk_first_member(root, in->arena, &name); walk_is_there(at);
-         at = walk_next_member(at, in->arena, &name)) {
-        if (!is_known(at, name) && walk_is_value(at)) {
-            hub_drop(in->request->losses, name);
-        }
-    }
-}
+/* The members of a body that this file and those it calls look at. */
+static const char *const known[] = {
+    "model",
+    "input",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "max_output_tokens",
+    "temperature",
+    "top_p",
+    "top_logprobs",
+    "reasoning",
+    "text",
+    "metadata",
+    "user",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "service_tier",
+    "store",
+    "stream",
+    "stream_options",
+    "include",
+    "background",
+    "truncation", /* stands last: see respin_decode */
+};
 
 enum err
 respin_decode(struct hub_request *request, struct str body, struct hub_problem *problem)
 {
     struct walk root;
-    enum err err = walk_parse(body, request->arena, &root);
-    if (err == ERR_FULL) {
+    enum err err = fields_open(request, body, problem, &root);
+    if (err != ERR_OK) {
         return err;
-    }
-    if (err != ERR_OK || walk_kind(root) != JSON_OBJECT) {
-        return hub_refuse(problem, "the body is no JSON object", "%s", "");
     }
     struct in in = { request, request->arena, problem };
     read_words(&in, root);
@@ -239,6 +217,8 @@ respin_decode(struct hub_request *request, struct str body, struct hub_problem *
         err = respecho_make(request->arena, root, &request->shape.echo_json);
     }
     settle_compaction(request);
-    drop_unknown(&in, root);
+    /* The last of `known` is known in its default only. */
+    bool truncates = !walk_is_text(walk_get(root, STR("truncation")), STR("disabled"));
+    fields_drop(request, root, known, sizeof known / sizeof known[0] - truncates);
     return err;
 }

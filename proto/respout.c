@@ -43,14 +43,6 @@ put_str(const struct codec_job *job, struct jsonw *w, const char *name, struct s
     }
 }
 
-static void
-drop_if(const struct codec_job *job, struct str json, enum hub_field field)
-{
-    if (json.len > 0) {
-        hub_drop(job->losses, str_of(hub_field_name(job->request, field)));
-    }
-}
-
 /* --- generation --- */
 
 static enum err
@@ -88,9 +80,9 @@ refuse_foreign(const struct codec_job *job)
         return hub_reject(job->problem, "the upstream has no such format", "%s",
                           hub_field_name(request, HUB_FIELD_FORMAT));
     }
-    drop_if(job, request->top_k_json, HUB_FIELD_TOP_K);
-    drop_if(job, request->frequency_penalty_json, HUB_FIELD_FREQUENCY);
-    drop_if(job, request->presence_penalty_json, HUB_FIELD_PRESENCE);
+    openai_drop(job, request->top_k_json, HUB_FIELD_TOP_K);
+    openai_drop(job, request->frequency_penalty_json, HUB_FIELD_FREQUENCY);
+    openai_drop(job, request->presence_penalty_json, HUB_FIELD_PRESENCE);
     const struct {
         struct str json;
         const char *name;
@@ -110,8 +102,8 @@ write_sampling(const struct codec_job *job, struct jsonw *w)
 {
     const struct hub_request *request = job->request;
     if (job->target->caps->reasoning_model) {
-        drop_if(job, request->temperature_json, HUB_FIELD_TEMPERATURE);
-        drop_if(job, request->top_p_json, HUB_FIELD_TOP_P);
+        openai_drop(job, request->temperature_json, HUB_FIELD_TEMPERATURE);
+        openai_drop(job, request->top_p_json, HUB_FIELD_TOP_P);
     } else {
         put_raw(job, w, "temperature", request->temperature_json);
         put_raw(job, w, "top_p", request->top_p_json);

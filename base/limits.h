@@ -95,6 +95,7 @@
 #define GROUPS_PER_ACCOUNT_MAX 16u
 #define ACCOUNTS_MAX 4096u
 #define GROUPS_MAX 1024u
+#define ROSTERS 64u              /* a worker remembers: large groups times models in use */
 #define REQUEST_ID_BYTES 32u     /* "req_" + 24 characters + NUL, room to spare */
 #define ERROR_CODE_BYTES 32u     /* stable error code with NUL */
 #define OPENING_TEXT_BYTES 4096u /* of a text that tells conversations apart; and its length */

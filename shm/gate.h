@@ -57,8 +57,13 @@ struct gate_key {
 
 struct gate_cell {
     _Atomic uint64_t head_ns; /* arrival of this process's oldest waiter; 0 = none waits */
-    _Atomic uint32_t held;    /* of a pool: the round in which its waiters were tried last */
-    _Atomic uint32_t waiting;
+    union {
+        struct {
+            _Atomic uint32_t held; /* of a pool: the round in which its waiters were tried last */
+            _Atomic uint32_t waiting;
+        };
+        _Atomic uint64_t load; /* both, for gate_load */
+    };
 };
 
 /* --- in the process's own memory --- */
@@ -181,13 +186,17 @@ struct gate_load {
 static inline struct gate_load
 gate_load(const struct segment *segment, uint32_t gate)
 {
-    struct gate_load load = { 0, 0 };
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "held is the lower half");
+    uint64_t sum = 0;
     const struct gate_cell *cell = &segment->gate_cells[(size_t)gate * segment->stride];
-    for (const struct gate_cell *end = cell + segment->slots; cell < end; cell++) {
-        load.held += atomic_load_explicit(&cell->held, memory_order_relaxed);
-        load.waiting += atomic_load_explicit(&cell->waiting, memory_order_relaxed);
+    /* A row is whole lines of four cells; those behind the last slot's stay 0. */
+    for (const struct gate_cell *end = cell + segment->stride; cell < end; cell += 4) {
+        sum += atomic_load_explicit(&cell[0].load, memory_order_relaxed);
+        sum += atomic_load_explicit(&cell[1].load, memory_order_relaxed);
+        sum += atomic_load_explicit(&cell[2].load, memory_order_relaxed);
+        sum += atomic_load_explicit(&cell[3].load, memory_order_relaxed);
     }
-    return load;
+    return (struct gate_load){ (uint32_t)sum, (uint32_t)(sum >> 32) };
 }
 
 struct gate_view {

@@ -151,6 +151,7 @@ begin_view(struct catalog *catalog, uint64_t version, struct snapshot *snapshot)
     view->snapshot = snapshot;
     view->view = (struct catalog_view){
         .version = version,
+        .serial = snapshot->serial,
         .references = 1,
         .accounts = snapshot->accounts,
         .briefs = snapshot->briefs,

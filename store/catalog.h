@@ -64,6 +64,7 @@ struct catalog_group {
 
 struct catalog_view {
     uint64_t version;
+    uint64_t serial; /* of what it shows: views of one serial show the same; 0 = it may change */
     uint32_t references;
     struct catalog_account *accounts; /* by id, disabled ones included */
     uint32_t account_count;

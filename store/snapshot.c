@@ -373,12 +373,14 @@ enum err
 snapshot_load(struct kv *kv, const struct secret *secret, const struct catalog_hooks *hooks,
               struct pricelist *prices, struct snapshot **out)
 {
+    static uint64_t serials;
     *out = NULL;
     struct kv_txn *txn = NULL;
     struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
     if (snapshot == NULL) {
         return ERR_IO;
     }
+    snapshot->serial = ++serials;
     snapshot->references = 1;
     snapshot->hooks = *hooks;
     enum err err = kv_begin(kv, &txn);

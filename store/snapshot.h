@@ -20,6 +20,7 @@
 #include "store/secret.h"
 
 struct snapshot {
+    uint64_t serial; /* no two of a process have the same; never 0 */
     uint32_t references;
     struct catalog_account *accounts; /* one mapping, by id */
     struct catalog_brief *briefs;     /* same */

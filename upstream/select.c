@@ -6,7 +6,7 @@
 #include "shm/health.h"
 #include "shm/spell.h"
 #include "shm/window.h"
-#include "store/match.h"
+#include "upstream/roster.h"
 #include "upstream/target.h"
 
 /* Candidates that are weighed; the accounts of a group beyond it are not looked at. */
@@ -37,40 +37,6 @@ was_tried(const struct select_want *want, uint64_t id)
         }
     }
     return false;
-}
-
-static bool
-serves_model(const struct account *account, struct str model)
-{
-    if (model.len == 0 || match_globs(account->models, model)) {
-        return true;
-    }
-    /* The list may name what is asked for or what is sent. */
-    struct str sent = match_mapped(account->model_map, model);
-    return sent.data != model.data;
-}
-
-/* Everything that does not move from one millisecond to the next. */
-static enum select_result
-judge_record(const struct select_want *want, const struct catalog_account *account)
-{
-    const struct target *target = account->extra;
-    /* What it could serve comes before whether it may: a disabled account that speaks the dialect
-     * says "nothing is available now", not "nobody has this model". */
-    bool speaks = target == NULL || (target->dialects & DIALECT_BIT(want->dialect)) != 0;
-    if (!speaks) {
-        return SELECT_DIALECT;
-    }
-    if (!serves_model(&account->account, want->model)) {
-        return SELECT_MODEL;
-    }
-    if (account->account.is_disabled) {
-        return SELECT_DISABLED;
-    }
-    if (account->is_broken || target == NULL) {
-        return SELECT_BROKEN;
-    }
-    return was_tried(want, account->account.id) ? SELECT_TRIED : SELECT_OK;
 }
 
 static bool
@@ -112,38 +78,6 @@ select_settle(struct segment *segment, uint32_t slot, struct select_choice *choi
 {
     window_settle(segment, slot, choice->gate, choice->reserved, choice->counted_ms, used, now_ms);
     choice->reserved = 0;
-}
-
-enum select_result
-select_judge(const struct select_want *want, const struct catalog_account *account)
-{
-    enum select_result result = judge_record(want, account);
-    if (result != SELECT_OK) {
-        return result;
-    }
-    uint32_t index = account->account.index;
-    if (!health_ok(want->segment, index, want->now_ms)) {
-        return health_is_disabled(want->segment, index) ? SELECT_STOPPED : SELECT_BENCHED;
-    }
-    if (spell_left_ms(want->segment, index, want->model, want->now_ms) > 0) {
-        bool is_missing = spell_is_missing(want->segment, index, want->model, want->now_ms);
-        return is_missing ? SELECT_MODEL_MISSING : SELECT_MODEL_COOLING;
-    }
-    uint32_t gate = 0;
-    if (gate_peek(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
-        return SELECT_OK;
-    }
-    if (has_minute(&account->account)) {
-        struct window_view window;
-        struct window_want minute = minute_of(want, &account->account);
-        window_read(want->segment, gate, want->now_ms, &window);
-        if (!window_fits(&window, &minute)) {
-            return SELECT_RATE;
-        }
-    }
-    bool is_full = account->account.concurrency != 0 &&
-                   gate_held(want->segment, gate) >= account->account.concurrency;
-    return is_full ? SELECT_FULL : SELECT_OK;
 }
 
 static uint64_t
@@ -284,67 +218,98 @@ gate_of(const struct segment *segment, const struct catalog_brief *brief, uint32
     return true;
 }
 
-/* select_judge's first half, without a look at the long records as far as that goes. */
-static bool
-is_candidate(const struct select_want *want, const struct catalog_account *account,
-             const struct catalog_brief *brief)
-{
-    bool serves = (brief->dialects & DIALECT_BIT(want->dialect)) != 0 && !brief->is_disabled &&
-                  !brief->is_broken && health_ok(want->segment, brief->index, want->now_ms) &&
-                  !was_tried(want, brief->id);
-    return serves && (!brief->has_models || serves_model(&account->account, want->model)) &&
-           spell_left_ms(want->segment, brief->index, want->model, want->now_ms) == 0;
-}
-
-/* Its load in percent, when its slots and its minute have room. */
-static bool
-has_room(const struct select_want *want, const struct catalog_brief *brief, uint32_t *out_load)
+/* RATE, FULL or OK; its load in percent, where its slots were looked at. */
+static enum select_result
+judge_room(const struct select_want *want, const struct catalog_brief *brief, uint32_t *out_load)
 {
     uint32_t gate = 0;
     *out_load = 0;
     if (!gate_of(want->segment, brief, &gate)) {
-        return true;
+        return SELECT_OK;
     }
     if (brief->rpm != 0 || brief->tpm != 0) {
         struct window_view window;
         struct window_want minute = { brief->rpm, brief->tpm, want->tokens };
         window_read(want->segment, gate, want->now_ms, &window);
         if (!window_fits(&window, &minute)) {
-            return false;
+            return SELECT_RATE;
         }
     }
     struct gate_load load = gate_load(want->segment, gate);
     *out_load = load_of((uint64_t)load.held + load.waiting, brief->concurrency);
-    return brief->concurrency == 0 || load.held < brief->concurrency;
+    bool is_full = brief->concurrency != 0 && load.held >= brief->concurrency;
+    return is_full ? SELECT_FULL : SELECT_OK;
+}
+
+/* Of an account on the roster: everything that moves from one millisecond to the next. */
+static enum select_result
+judge_now(const struct select_want *want, const struct catalog_brief *brief, uint32_t *out_load)
+{
+    *out_load = 0;
+    if (was_tried(want, brief->id)) {
+        return SELECT_TRIED;
+    }
+    if (!health_ok(want->segment, brief->index, want->now_ms)) {
+        return health_is_disabled(want->segment, brief->index) ? SELECT_STOPPED : SELECT_BENCHED;
+    }
+    if (spell_left_ms(want->segment, brief->index, want->model, want->now_ms) > 0) {
+        bool is_missing = spell_is_missing(want->segment, brief->index, want->model, want->now_ms);
+        return is_missing ? SELECT_MODEL_MISSING : SELECT_MODEL_COOLING;
+    }
+    return judge_room(want, brief, out_load);
+}
+
+enum select_result
+select_judge(const struct select_want *want, const struct catalog_account *account)
+{
+    struct catalog_brief brief;
+    uint32_t load = 0;
+    catalog_brief(account, target_speaks, &brief);
+    enum select_result result = roster_judge(&brief, &account->account, want->dialect, want->model);
+    return result == SELECT_OK ? judge_now(want, &brief, &load) : result;
+}
+
+static const struct catalog_brief *
+brief_at(const struct select_want *want, uint32_t place)
+{
+    return &want->view->briefs[want->view->groups[want->group].accounts[place]];
+}
+
+static bool
+is_set(const uint64_t *bits, uint32_t i)
+{
+    return (bits[i / 64] >> (i % 64) & 1) != 0;
 }
 
 /*
- * Best candidate not in `refused` (a bit an account of the group); UINT32_MAX: none. Two cache
- * lines an account (its brief and its health) while an idle one is known that was used longer ago;
- * else its gate's columns too.
+ * The place of the best candidate not in `refused`; UINT32_MAX: none, and *reason is the most
+ * telling of theirs. Two cache lines an account (its brief and its health) while an idle one is
+ * known that was used longer ago; else its gate's columns too.
  */
 static uint32_t
-best_of(const struct select_want *want, const struct catalog_group *group, const uint64_t *refused)
+best_of(const struct select_want *want, const struct roster *roster, const uint64_t *refused,
+        enum select_result *reason)
 {
     uint32_t best = UINT32_MAX;
     struct select_rank best_rank = { 0 };
-    for (uint32_t i = 0; i < group->account_count; i++) {
-        if ((refused[i / 64] >> (i % 64) & 1) != 0) {
+    for (uint32_t i = roster_next(roster, 0); i < roster->places; i = roster_next(roster, i + 1)) {
+        if (is_set(refused, i)) {
             continue;
         }
-        const struct catalog_brief *brief = &want->view->briefs[group->accounts[i]];
+        const struct catalog_brief *brief = brief_at(want, i);
         /* Accounts come by priority: nothing behind a candidate can beat it on that. */
         if (best != UINT32_MAX && brief->priority > best_rank.priority) {
             break;
         }
         struct select_rank rank = { .priority = brief->priority,
                                     .idle = idle_of(want, brief->index, brief->weight) };
-        bool is_beaten = best != UINT32_MAX && best_rank.load == 0 && rank.idle <= best_rank.idle;
-        if (is_beaten || !is_candidate(want, &want->view->accounts[group->accounts[i]], brief) ||
-            !has_room(want, brief, &rank.load)) {
+        if (best != UINT32_MAX && best_rank.load == 0 && rank.idle <= best_rank.idle) {
             continue;
         }
-        if (best == UINT32_MAX || select_is_better(&rank, &best_rank)) {
+        enum select_result result = judge_now(want, brief, &rank.load);
+        if (result != SELECT_OK) {
+            *reason = select_more_telling(*reason, result);
+        } else if (best == UINT32_MAX || select_is_better(&rank, &best_rank)) {
             best = i;
             best_rank = rank;
         }
@@ -352,56 +317,39 @@ best_of(const struct select_want *want, const struct catalog_group *group, const
     return best;
 }
 
-/* Nobody can be had: the most telling reason. */
-static enum select_result
-reason_of(const struct select_want *want, const struct catalog_group *group,
-          const uint64_t *refused)
-{
-    enum select_result reason = SELECT_NONE;
-    for (uint32_t i = 0; i < group->account_count; i++) {
-        if ((refused[i / 64] >> (i % 64) & 1) == 0) {
-            enum select_result result =
-                select_judge(want, &want->view->accounts[group->accounts[i]]);
-            /* Free by now, and not when it was looked at: who waits looks again at once. */
-            reason = select_more_telling(reason, result == SELECT_OK ? SELECT_FULL : result);
-        }
-    }
-    return reason;
-}
-
 /*
  * The one account that could serve at all: benching it would refuse what it might well answer, and
- * protect nobody. NULL when there are several, or none.
+ * protect nobody. UINT32_MAX when there are several, or none; else its place.
  */
-static const struct catalog_account *
-only_choice(const struct select_want *want, const struct catalog_group *group, uint32_t *out_index)
+static uint32_t
+only_choice(const struct select_want *want, const struct roster *roster)
 {
-    const struct catalog_account *only = NULL;
-    for (uint32_t i = 0; i < group->account_count; i++) {
-        const struct catalog_account *account = &want->view->accounts[group->accounts[i]];
-        if (judge_record(want, account) != SELECT_OK ||
-            health_is_disabled(want->segment, account->account.index)) {
+    uint32_t only = UINT32_MAX;
+    for (uint32_t i = roster_next(roster, 0); i < roster->places; i = roster_next(roster, i + 1)) {
+        if (health_is_disabled(want->segment, brief_at(want, i)->index)) {
             continue;
         }
-        if (only != NULL) {
-            return NULL;
+        if (only != UINT32_MAX) {
+            return UINT32_MAX;
         }
-        only = account;
-        *out_index = group->accounts[i];
+        only = i;
     }
     return only;
 }
 
 /* All candidates cool down: an only one is used all the same. */
 static enum select_result
-take_only(const struct select_want *want, const struct catalog_group *group, enum select_result why,
+take_only(const struct select_want *want, const struct roster *roster, enum select_result why,
           struct select_choice *out)
 {
-    uint32_t index = 0;
-    const struct catalog_account *account = only_choice(want, group, &index);
+    uint32_t place = want->tried_count > 0 ? UINT32_MAX : only_choice(want, roster);
     uint32_t gate = 0;
-    if (want->tried_count > 0 || account == NULL ||
-        gate_find(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
+    if (place == UINT32_MAX) {
+        return why;
+    }
+    uint32_t index = want->view->groups[want->group].accounts[place];
+    const struct catalog_account *account = &want->view->accounts[index];
+    if (gate_find(want->segment, GATE_ACCOUNT, account->account.id, &gate) != ERR_OK) {
         return why;
     }
     if (gate_take(want->segment, want->slot, gate, account->account.concurrency,
@@ -419,19 +367,19 @@ take_only(const struct select_want *want, const struct catalog_group *group, enu
 enum select_result
 select_take(const struct select_want *want, struct select_choice *out)
 {
-    CHECK(want->group < want->view->group_count);
-    const struct catalog_group *group = &want->view->groups[want->group];
+    struct roster roster;
+    roster_find(want, &roster);
     /* One process, one thread: as large as it may get, cleared as far as it is used. */
     static uint64_t refused[CANDIDATES_MAX / 64];
-    memset(refused, 0, (group->account_count + 63) / 64 * sizeof refused[0]);
-    enum select_result reason = SELECT_NONE;
-    for (uint32_t round = 0; round < group->account_count; round++) {
-        uint32_t best = best_of(want, group, refused);
+    memset(refused, 0, (roster.places + 63) / 64 * sizeof refused[0]);
+    enum select_result reason = roster.others;
+    for (uint32_t round = 0; round <= roster.count; round++) {
+        uint32_t best = best_of(want, &roster, refused, &reason);
         if (best == UINT32_MAX) {
-            reason = select_more_telling(reason, reason_of(want, group, refused));
-            return is_cooling(reason) ? take_only(want, group, reason, out) : reason;
+            break;
         }
-        enum select_result result = select_take_account(want, group->accounts[best], out);
+        uint32_t index = want->view->groups[want->group].accounts[best];
+        enum select_result result = select_take_account(want, index, out);
         if (result == SELECT_OK) {
             return SELECT_OK;
         }
@@ -439,7 +387,7 @@ select_take(const struct select_want *want, struct select_choice *out)
         reason = select_more_telling(reason, result);
         refused[best / 64] |= 1ull << (best % 64);
     }
-    return is_cooling(reason) ? take_only(want, group, reason, out) : reason;
+    return is_cooling(reason) ? take_only(want, &roster, reason, out) : reason;
 }
 
 /* The pools of all groups that the account serves; how many. */
@@ -472,27 +420,20 @@ select_wake(struct segment *segment, const struct catalog_view *view,
 bool
 select_speaks(const struct select_want *want, bool with_disabled)
 {
-    CHECK(want->group < want->view->group_count);
-    const struct catalog_group *group = &want->view->groups[want->group];
-    for (uint32_t i = 0; i < group->account_count; i++) {
-        const struct catalog_brief *brief = &want->view->briefs[group->accounts[i]];
-        const struct account *record = &want->view->accounts[group->accounts[i]].account;
-        bool is_there = with_disabled || (!brief->is_disabled && !brief->is_broken);
-        if (is_there && (brief->dialects & DIALECT_BIT(want->dialect)) != 0 &&
-            (!brief->has_models || serves_model(record, want->model))) {
-            return true;
-        }
-    }
-    return false;
+    struct roster roster;
+    roster_find(want, &roster);
+    bool has_disabled = roster.others == SELECT_DISABLED || roster.others == SELECT_BROKEN;
+    return roster.count > 0 || (with_disabled && has_disabled);
 }
 
 bool
 select_has_other(const struct select_want *want)
 {
-    CHECK(want->group < want->view->group_count);
-    const struct catalog_group *group = &want->view->groups[want->group];
-    for (uint32_t i = 0; i < group->account_count; i++) {
-        enum select_result result = select_judge(want, &want->view->accounts[group->accounts[i]]);
+    struct roster roster;
+    roster_find(want, &roster);
+    for (uint32_t i = roster_next(&roster, 0); i < roster.places; i = roster_next(&roster, i + 1)) {
+        uint32_t load = 0;
+        enum select_result result = judge_now(want, brief_at(want, i), &load);
         if (result == SELECT_OK || result == SELECT_FULL) {
             return true;
         }
@@ -502,19 +443,20 @@ select_has_other(const struct select_want *want)
 
 /* When this account can be had, if benched or out of its minute; UINT64_MAX: never, 0: now. */
 static uint64_t
-wait_of(const struct select_want *want, const struct catalog_account *account)
+wait_of(const struct select_want *want, const struct catalog_brief *brief)
 {
     struct health_view health;
-    switch (select_judge(want, account)) {
+    uint32_t load = 0;
+    switch (judge_now(want, brief, &load)) {
     case SELECT_BENCHED:
-        health_read(want->segment, account->account.index, &health);
+        health_read(want->segment, brief->index, &health);
         if (health.state == HEALTH_PROBING) {
             return PROBE_WAIT_MS;
         }
         return health.until_ms > want->now_ms ? health.until_ms - want->now_ms : 0;
     case SELECT_MODEL_COOLING:
     case SELECT_MODEL_MISSING:
-        return spell_left_ms(want->segment, account->account.index, want->model, want->now_ms);
+        return spell_left_ms(want->segment, brief->index, want->model, want->now_ms);
     case SELECT_RATE:
         return WINDOW_MS - want->now_ms % WINDOW_MS;
     case SELECT_OK:
@@ -535,13 +477,14 @@ wait_of(const struct select_want *want, const struct catalog_account *account)
 uint64_t
 select_wait_ms(const struct select_want *want)
 {
-    CHECK(want->group < want->view->group_count);
-    const struct catalog_group *group = &want->view->groups[want->group];
+    struct roster roster;
     struct select_want fresh = *want;
     fresh.tried_count = 0;
+    roster_find(want, &roster);
     uint64_t soonest_ms = UINT64_MAX;
-    for (uint32_t i = 0; i < group->account_count && soonest_ms > 0; i++) {
-        uint64_t ms = wait_of(&fresh, &want->view->accounts[group->accounts[i]]);
+    for (uint32_t i = roster_next(&roster, 0); i < roster.places && soonest_ms > 0;
+         i = roster_next(&roster, i + 1)) {
+        uint64_t ms = wait_of(&fresh, brief_at(want, i));
         soonest_ms = ms < soonest_ms ? ms : soonest_ms;
     }
     return soonest_ms == UINT64_MAX ? 0 : soonest_ms;
@@ -550,12 +493,14 @@ select_wait_ms(const struct select_want *want)
 bool
 select_is_limited(const struct select_want *want)
 {
-    const struct catalog_group *group = &want->view->groups[want->group];
-    for (uint32_t i = 0; i < group->account_count; i++) {
-        const struct catalog_account *account = &want->view->accounts[group->accounts[i]];
+    struct roster roster;
+    roster_find(want, &roster);
+    for (uint32_t i = roster_next(&roster, 0); i < roster.places; i = roster_next(&roster, i + 1)) {
+        const struct catalog_brief *brief = brief_at(want, i);
         struct health_view health;
-        if (select_judge(want, account) == SELECT_BENCHED) {
-            health_read(want->segment, account->account.index, &health);
+        uint32_t load = 0;
+        if (judge_now(want, brief, &load) == SELECT_BENCHED) {
+            health_read(want->segment, brief->index, &health);
             if (health.reason != HEALTH_REASON_RATE_LIMITED) {
                 return false;
             }

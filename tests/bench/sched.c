@@ -2,14 +2,15 @@
  * sched.c - build/bench-sched: what the scheduler costs by itself, without a network.
  *
  *      bench-sched [--gates] [--select] [--wake] [--workers N] [--millis N]
- *      bench-sched --count take|select:i100|select:b100 --rounds N    for callgrind: see sched.sh
+ *      bench-sched --count take|select:i100|select:b100|select:f100 --rounds N    for callgrind
  *
  *   take + give   one process alone; then processes that all work on one gate, with room for all
  *                 (only the cache line is fought for) and with room for one
  *   selection     select_take + select_give among so many accounts, all of one priority, in a
- * group: idle ones, and ones that hold one request each wake          one process gives a slot back
- * for which another sleeps in epoll_wait: from before gate_give to the waiter's on_turn. No timer
- * runs in either
+ *                 group: idle ones, ones that hold one request each, and full ones (nothing is
+ *                 chosen then, and that is said)
+ *   wake          one process gives a slot back for which another sleeps in epoll_wait: from before
+ *                 gate_give to the waiter's on_turn. No timer runs in either
  *
  * A time is the median of several runs of some milliseconds each, so that what else the machine
  * does falls out. Everything runs over a real segment of its own and against the real code.
@@ -255,6 +256,7 @@ bench_gates(uint32_t workers)
 /* --- selection --- */
 
 struct pool {
+    enum select_result expected; /* of a choice */
     struct catalog_account *accounts;
     struct catalog_brief *briefs;
     uint32_t *order;
@@ -265,9 +267,10 @@ struct pool {
 
 /* Alike in everything that select looks at first, so that all are looked at to the end. */
 static void
-make_pool(struct pool *pool, uint32_t count, bool is_busy)
+make_pool(struct pool *pool, uint32_t count, char state)
 {
-    *pool = (struct pool){ .hash = { 3, 4 } };
+    need(state == 'i' || state == 'b' || state == 'f', "idle, busy or full?");
+    *pool = (struct pool){ .hash = { 3, 4 }, .expected = state == 'f' ? SELECT_FULL : SELECT_OK };
     struct catalog_hooks hooks = target_hooks(&pool->hash);
     pool->accounts = calloc(count, sizeof *pool->accounts);
     pool->briefs = aligned_alloc(sizeof *pool->briefs, count * sizeof *pool->briefs);
@@ -278,7 +281,7 @@ make_pool(struct pool *pool, uint32_t count, bool is_busy)
         model_defaults(MODEL_ACCOUNT, &account->account);
         account->account.id = 100 + i;
         account->account.index = i;
-        account->account.concurrency = 10;
+        account->account.concurrency = state == 'f' ? 1 : 10;
         snprintf(account->account.base_url, sizeof account->account.base_url, "https://x.test");
         snprintf(account->account.models, sizeof account->account.models, "gpt-4o,gpt-5*,o?-*");
         account->extra = target_make(&pool->hash, &account->account, STR(""));
@@ -288,13 +291,14 @@ make_pool(struct pool *pool, uint32_t count, bool is_busy)
         pool->order[i] = i;
         health_assign(&segment, i, account->account.id);
         uint32_t gate = make_gate(GATE_ACCOUNT, account->account.id);
-        if (is_busy) {
+        if (state != 'i') {
             need(gate_take(&segment, other_slot, gate, 10, 1) == ERR_OK, "an account is full");
         }
     }
     pool->group = (struct catalog_group){ .accounts = pool->order, .account_count = count };
     pool->group.group.id = 11;
     pool->view = (struct catalog_view){ .version = 1,
+                                        .serial = 1,
                                         .accounts = pool->accounts,
                                         .briefs = pool->briefs,
                                         .account_count = count,
@@ -324,8 +328,10 @@ choose(struct pool *pool, uint32_t slot, uint64_t turn)
                                 .now_ms = 1000000 + turn,
                                 .arrived_ns = 1000 + turn };
     struct select_choice choice;
-    need(select_take(&want, &choice) == SELECT_OK, "nothing was chosen");
-    select_give(&segment, slot, &pool->view, &choice);
+    need(select_take(&want, &choice) == pool->expected, "not what was expected");
+    if (pool->expected == SELECT_OK) {
+        select_give(&segment, slot, &pool->view, &choice);
+    }
 }
 
 static double
@@ -343,7 +349,7 @@ run_choices(struct pool *pool, uint32_t slot)
 
 /* In a process of its own: who chooses remembers gates for as long as it lives. */
 static void
-bench_selection(uint32_t workers, uint32_t count, bool is_busy)
+bench_selection(uint32_t workers, uint32_t count, char state)
 {
     pid_t pid = fork();
     need(pid >= 0, "fork");
@@ -356,14 +362,17 @@ bench_selection(uint32_t workers, uint32_t count, bool is_busy)
     make_segment(workers, count);
     uint32_t slot = enter_slot(0);
     other_slot = enter_slot(1);
-    make_pool(&pool, count, is_busy);
+    make_pool(&pool, count, state);
     double runs[RUNS];
     for (uint32_t i = 0; i < RUNS; i++) {
         runs[i] = run_choices(&pool, slot);
     }
     double ns = median(runs, RUNS);
     printf("selection among %5u %s accounts %12.2f us %8.1f ns an account\n", count,
-           is_busy ? "busy" : "idle", ns / 1000, ns / count);
+           state == 'i'   ? "idle"
+           : state == 'b' ? "busy"
+                          : "full",
+           ns / 1000, ns / count);
     drop_pool(&pool);
     drop_segment();
     exit(0);
@@ -503,7 +512,7 @@ count(const char *what, uint32_t workers, uint64_t rounds)
     make_segment(workers, accounts);
     uint32_t slot = enter_slot(0);
     other_slot = enter_slot(1);
-    make_pool(&pool, accounts, what[7] == 'b');
+    make_pool(&pool, accounts, what[7]);
     for (uint64_t i = 0; i < rounds; i++) {
         choose(&pool, slot, i);
     }
@@ -567,8 +576,9 @@ main(int argc, char **argv)
     }
     for (size_t i = 0; (all || o.selection) && i < sizeof sizes / sizeof sizes[0]; i++) {
         uint32_t size = sizes[i] <= ACCOUNTS_MAX ? sizes[i] : ACCOUNTS_MAX;
-        bench_selection(o.workers, size, false);
-        bench_selection(o.workers, size, true);
+        bench_selection(o.workers, size, 'i');
+        bench_selection(o.workers, size, 'b');
+        bench_selection(o.workers, size, 'f');
     }
     if (all || o.wake) {
         bench_wake();

@@ -28,4 +28,5 @@ count "take+give, segment for 64 workers" take 10000 --workers 64
 for accounts in 10 100 1000 4000; do
     count "selection among $accounts idle accounts" "select:i$accounts" 200
     count "selection among $accounts busy accounts" "select:b$accounts" 200
+    count "selection among $accounts full accounts" "select:f$accounts" 200
 done

@@ -15,6 +15,9 @@
 
 /* The records are changed by the tests: their briefs follow at each choice. */
 #define select_take(want, out) (stage_brief(want), (select_take)(want, out))
+#define select_wait_ms(want) (stage_brief(want), (select_wait_ms)(want))
+#define select_has_other(want) (stage_brief(want), (select_has_other)(want))
+#define select_is_limited(want) (stage_brief(want), (select_is_limited)(want))
 
 static inline void
 stage_brief(const struct select_want *want)

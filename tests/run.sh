@@ -192,5 +192,15 @@ for part in "$@"; do
     say "time $part: $((SECONDS - started)) s"
 done
 
+# Who asked whom, of the parts that have just run.
+matrix() {
+    local part
+    say "matrix client | chat | responses | anthropic | gemini (upstream)"
+    for part in "$@"; do
+        [ ! -e "$logs/$part.log" ] || grep -a '^matrix' "$logs/$part.log"
+    done
+}
+case " $* " in *" cli "*) matrix clients cli ;; *" clients "*) matrix clients ;; esac
+
 say "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

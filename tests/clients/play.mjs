@@ -14,10 +14,20 @@ export const gateway = { url: process.env.GATEWAY_URL, key: process.env.GATEWAY_
 export const faulty = { url: process.env.GATEWAY_URL, key: process.env.GATEWAY_KEY_ERRORS };
 export const provider = { url: process.env.FAKE_URL, key: process.env.FAKE_KEY };
 
+// The accounts of one dialect each, and those of them that fail on purpose: a gateway by its group.
+export const gateways = Object.fromEntries(Object.entries(JSON.parse(process.env.GATEWAY_KEYS))
+    .map(([group, key]) => [group, { url: process.env.GATEWAY_URL, key }]));
+
 const tests = [];
 
 export function test(name, run, ms = TEST_MS_MAX) {
     tests.push({ name, run, ms });
+}
+
+// A test of one client at one upstream: it also counts in the matrix.
+export function tests_of_matrix(client, upstream, name, run, ms = TEST_MS_MAX) {
+    tests.push({ name: `${client} at ${upstream}: ${name}`, run, ms, client, upstream,
+        case: name });
 }
 
 function within(ms, promise) {
@@ -35,16 +45,33 @@ function why(error) {
 
 export async function play() {
     let passed = 0;
-    for (const { name, run, ms } of tests) {
+    for (const one of tests) {
         try {
-            await within(ms, run());
+            await within(one.ms, one.run());
+            one.passed = true;
             passed++;
-            console.log(`ok clients ${name}`);
+            console.log(`ok clients ${one.name}`);
         } catch (error) {
-            console.log(`FAIL clients ${name}: ${why(error)}`);
+            console.log(`FAIL clients ${one.name}: ${why(error)}`);
         }
     }
+    print_matrix();
     return { passed, failed: tests.length - passed };
+}
+
+// A row a client, a column an upstream: how many passed, or what failed first.
+function print_matrix() {
+    const inside = tests.filter((one) => one.client !== undefined);
+    for (const client of new Set(inside.map((one) => one.client))) {
+        const cells = Object.keys(gateways).filter((group) => !group.includes("-")).map((group) => {
+            const here = inside.filter((one) => one.client === client && one.upstream === group);
+            const bad = here.filter((one) => !one.passed);
+            return here.length === 0 ? "-"
+                : bad.length === 0 ? `${here.length} ok`
+                    : `${bad.length} of ${here.length} FAILED: ${bad[0].case}`;
+        });
+        console.log(`matrix ${[client, ...cells].join(" | ")}`);
+    }
 }
 
 // The last request of any SDK; all of them use the global fetch. No SDK may call out.
@@ -112,8 +139,8 @@ export async function until(ms, what, condition) {
 }
 
 // After an error the account cools; the next test of errors wants it fresh.
-export function refresh() {
-    execFileSync(process.env.SUB2APICTL, ["account", "reset", "errors"], { timeout: 5000 });
+export function refresh(account = "errors") {
+    execFileSync(process.env.SUB2APICTL, ["account", "reset", account], { timeout: 5000 });
 }
 
 // Letters of one to four bytes, a line separator, what JSON and SSE escape.
@@ -123,6 +150,9 @@ export const letters = "aé€😀\u2028\"\\\t漢字🏳️‍🌈 data: x";
 export const png =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAE" +
     "hQGAhKmMIQAAAABJRU5ErkJggg==";
+
+// The same as an image for the matrix.
+export const square = { type: "image/png", data: png, bytes: Buffer.from(png, "base64").length };
 
 // So many bytes as base64, of which no part looks like another.
 export function base64_of(bytes) {

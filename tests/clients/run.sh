@@ -1,7 +1,7 @@
 #!/bin/bash
 # run.sh [PART...] - the official SDKs as clients of the gateway, in front of the fake provider.
 #
-# Parts: openai anthropic genai (all three unless given), cli (the command line programs, only when
+# Parts: openai anthropic genai matrix (all of them unless given), cli (the command line programs, only when
 # asked for). SUB2API, SUB2APICTL and FAKE_PROVIDER name other programs than those in build/.
 # CLIENTS_KEEP=1 keeps the directory with the gateway's log and store.
 #
@@ -147,10 +147,33 @@ fill() {
     done
     ctl user add --name clients >/dev/null || return 1
     key=$(make_key default default) && key_errors=$(make_key errors errors) &&
-        [ -n "$key" ] && [ -n "$key_errors" ]
+        [ -n "$key" ] && [ -n "$key_errors" ] && fill_matrix
 }
 
-parts=${*:-openai anthropic genai}
+# For the matrix each dialect has an account that speaks nothing else, in a group of its own, and a
+# second one for what fails on purpose. keys_json names the keys by their groups.
+fill_matrix() {
+    local dialect name made
+    keys_json=
+    for dialect in chat responses anthropic gemini; do
+        for name in $dialect errors-$dialect; do
+            ctl group add --name "$name" >/dev/null || return 1
+            ctl account add --name "$name" --platform "$(platform_of "$dialect")" \
+                --base-url "$fake_url" --group "$name" --api-key-file "$dir/provider.key" \
+                --dialects "$dialect" >/dev/null || return 1
+            made=$(make_key "$name" "$name")
+            [ -n "$made" ] || return 1
+            keys_json="$keys_json${keys_json:+,}\"$name\":\"$made\""
+        done
+    done
+    keys_json="{$keys_json}"
+}
+
+platform_of() {
+    case $1 in anthropic | gemini) say "$1" ;; *) say openai ;; esac
+}
+
+parts=${*:-openai anthropic genai matrix}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/sub2api-clients-XXXXXX") || exit 1
 install "$here" || die "install: npm could not install what tests/clients/package.json names"
 case $(uname -m) in aarch64) arch=arm64 ;; *) arch=x64 ;; esac
@@ -185,7 +208,7 @@ start_fake
 start_gateway
 fill || die "start: sub2apictl could not add accounts and keys"
 
-export GATEWAY_URL=$url GATEWAY_KEY=$key GATEWAY_KEY_ERRORS=$key_errors FAKE_URL=$fake_url
+export GATEWAY_URL=$url GATEWAY_KEY=$key GATEWAY_KEYS=$keys_json GATEWAY_KEY_ERRORS=$key_errors FAKE_URL=$fake_url
 export FAKE_KEY SUB2APICTL=$ctl_program SUB2API_SOCKET=$socket CLIENTS_DIR=$dir
 FAKE_KEY=$(cat "$dir/provider.key")
 unset OPENAI_API_KEY OPENAI_BASE_URL ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL \

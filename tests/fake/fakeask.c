@@ -2,6 +2,7 @@
 #include "tests/fake/fakeask.h"
 
 #include "tests/fake/fakejson.h"
+#include "tests/fake/fakelaw.h"
 
 #include <string.h>
 
@@ -432,5 +433,8 @@ fakeask_read(struct fakeask *ask, const struct fakehead *head, struct fakespan b
         read_anthropic(ask, members);
     } else {
         read_gemini(ask, members);
+    }
+    if (ask->op == FAKEOP_GENERATE && ask->wrong == NULL) {
+        fakelaw_judge(ask, head, body);
     }
 }

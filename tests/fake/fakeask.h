@@ -53,6 +53,8 @@ struct fakeask {
     const char *wrong_field;
     uint64_t dimensions;
     uint64_t messages; /* count of messages, inputs or documents */
+    uint64_t images;   /* in a dialogue, results of tools included */
+    uint64_t image_bytes;
     char model[FAKEASK_NAME_BYTES];
     char text[FAKEASK_ECHO_BYTES]; /* what the user said last */
     size_t text_len;

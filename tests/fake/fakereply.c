@@ -113,6 +113,10 @@ make_text(struct fakereply *r, const struct fakeask *ask)
     const char *lead = ask->from_tool ? "Tool said: " : "You said: ";
     fakebuf_put(&r->text, lead, strlen(lead));
     fakebuf_put(&r->text, ask->text, ask->text_len);
+    if (strcasestr(ask->text, "see image") != NULL) {
+        fakebuf_add(&r->text, " (%u image%s, %u bytes)", ask->images, ask->images == 1 ? "" : "s",
+                    ask->image_bytes);
+    }
     while (r->plan.size > 0 && r->text.len < (size_t)r->plan.size && r->text.len < TEXT_BYTES_MAX) {
         size_t more = (size_t)r->plan.size - r->text.len;
         fakebuf_put(&r->text, fill, more < FILL_BYTES ? more : FILL_BYTES);

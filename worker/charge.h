@@ -45,6 +45,7 @@ struct charge {
     uint32_t images;            /* asked for */
     int64_t carried_nano;       /* what failed attempts cost that found no room in the ring */
     bool was_silent; /* the last attempt failed by its provider's silence, after it had all of it */
+    bool was_left;   /* the client left, and the provider had all of it */
 };
 
 /* At admission, once. ERR_DENIED with *refusal: a model without a price and a key with a budget. */

@@ -107,9 +107,19 @@ relay_refuse(struct relay *relay, const struct reply *reply)
     relay_finish(relay, reply->code);
 }
 
+/* Has an account's provider all of the request, and not refused it? */
+static bool
+is_asked(const struct relay *relay)
+{
+    bool is_out = relay->state == RELAY_STREAM ||
+                  (relay->state == RELAY_ATTEMPT && relay->exchange.phase == EXCHANGE_HEAD);
+    return is_out && !relay->stream.is_error && exchange_is_sent(&relay->exchange);
+}
+
 void
 relay_abort(struct relay *relay)
 {
+    relay->charge.was_left = is_asked(relay);
     exchange_stop(&relay->exchange);
     relay->is_client_gone = true;
     relay->status = 499;
@@ -194,9 +204,7 @@ static bool
 may_drain(const struct relay *relay)
 {
     const struct workerconf *conf = relay->worker->heritage->worker_conf;
-    bool is_asked = relay->state == RELAY_STREAM || relay->exchange.phase == EXCHANGE_HEAD;
-    return conf->on_client_gone == WORKERCONF_DRAIN && is_asked && !relay->stream.is_error &&
-           exchange_is_sent(&relay->exchange);
+    return conf->on_client_gone == WORKERCONF_DRAIN && is_asked(relay);
 }
 
 /* Nobody reads the answer any more: it is read on for its usage, or cut. */

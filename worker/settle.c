@@ -80,13 +80,15 @@ fill_record(struct relay *relay, const struct lease_data *data, uint16_t status,
     copy_cut(record->address, sizeof record->address, data->address);
 }
 
-/* The provider had all of the request and was silent too long: it may have worked, and bill it. */
+/* The provider had all of the request and said nothing: it may have worked, and bill it. */
 static void
-estimate_silent(const struct relay *relay, struct ledger_record *record)
+estimate_unseen(struct relay *relay)
 {
-    if (relay->charge.was_silent && record->source == LEDGER_NONE) {
-        record->in_fresh = relay->stream.input_tokens;
-        record->source = LEDGER_ESTIMATED;
+    struct usage *usage = &relay->stream.usage.usage;
+    bool was_asked = relay->charge.was_silent || relay->charge.was_left;
+    if (was_asked && usage->source == USAGE_NONE && (relay->row->flags & ENDPOINT_USAGE) != 0) {
+        usage->in_fresh = relay->stream.input_tokens;
+        usage->source = USAGE_ESTIMATED;
     }
 }
 
@@ -99,11 +101,11 @@ settle_attempt(struct relay *relay)
     if (!relay->charge.was_silent) {
         return;
     }
+    estimate_unseen(relay);
     fill_record(relay, data, relay->failure.status, relay->failure.code, &record);
     record.is_last = 0;
     record.charged = 0; /* nobody pays for it */
     record.subscription_id = 0;
-    estimate_silent(relay, &record);
     charge_fill(relay, data, &record);
     relay->charge.was_silent = false;
     if (ring_reserve(&worker->ring, 1) == ERR_OK) {
@@ -303,8 +305,8 @@ settle_relay(struct relay *relay)
     static struct ledger_record record;
     bool is_recorded = data != NULL && data->account_id != 0;
     if (is_recorded) {
+        estimate_unseen(relay);
         fill_record(relay, data, relay->status, relay->code, &record);
-        estimate_silent(relay, &record);
         charge_fill(relay, data, &record);
     }
     log_request(relay, data, is_recorded ? &record : NULL);

@@ -495,9 +495,9 @@ stream_end(struct relay *relay)
             return;
         }
     }
-    tokens_close(relay, true);
-    note_progress(relay);
     bool has_failed = (stream->usage.seen & USAGE_EVENT_FAILED) != 0;
+    tokens_close(relay, !has_failed);
+    note_progress(relay);
     if (relay->request != NULL) {
         struct server_request *request = relay->request;
         relay->request = NULL;

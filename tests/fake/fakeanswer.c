@@ -70,12 +70,25 @@ put_plan_fields(struct fakeconn *c, const struct fakereply *r)
 }
 
 static void
+write_served(const struct fakeconn *c, bool finished)
+{
+    struct fakeserved served = {
+        .account = c->account, .model = c->stat->model, .dialect = "", .finished = finished
+    };
+    if (c->reply != NULL) {
+        fakereply_served(c->reply, &served);
+    }
+    fakebook_served(&served);
+}
+
+static void
 count_end(struct fakeconn *c, bool finished, bool stated)
 {
     struct fakestat *both[2] = { c->stat, &fakebook_all.total };
     if (c->stat == NULL) {
         return;
     }
+    write_served(c, finished);
     for (size_t i = 0; i < 2; i++) {
         both[i]->finished += finished ? 1 : 0;
         both[i]->aborted += finished ? 0 : 1;
@@ -190,9 +203,9 @@ answer_status(struct fakeconn *c)
         fakebuf_free(&body);
         return alive;
     }
-    char message[96];
+    char message[192];
     bool names_model = status == 404 || r->plan.named != 0;
-    snprintf(message, sizeof(message), "fake error %u%s%.40s", (unsigned)status,
+    snprintf(message, sizeof(message), "fake error %u%s%.127s", (unsigned)status,
              names_model ? " of model " : "", names_model ? r->model : "");
     const char *code = r->plan.quota != 0 ? "insufficient_quota"
                        : status == 429    ? "rate_limit_exceeded"

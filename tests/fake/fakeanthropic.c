@@ -22,7 +22,7 @@ put_usage(const struct fakereply *r, uint64_t outs, struct fakebuf *out)
                 "'ephemeral_1h_input_tokens':%u},'output_tokens':%u",
                 fakereply_fresh(r), writes, (uint64_t)r->plan.cached, (uint64_t)r->plan.write,
                 (uint64_t)r->plan.write1h, outs);
-    if (r->plan.reason > 0) {
+    if (r->plan.reason > 0 && outs > 1) {
         fakebuf_add(out, ",'output_tokens_details':{'thinking_tokens':%u}",
                     (uint64_t)r->plan.reason);
     }

@@ -6,27 +6,41 @@
 #include <string.h>
 #include <unistd.h>
 
-struct fakebook fakebook_all = { .record = true, .log_fd = -1, .total.model = "all" };
+struct fakebook fakebook_all = {
+    .record = true, .log_fd = -1, .served_fd = -1, .total.model = "all"
+};
+
+#define PLACES (2u * FAKEBOOK_MODELS_MAX) /* never full: a search ends at an empty one */
 
 static struct fakestat stats[FAKEBOOK_MODELS_MAX];
 static size_t stat_count;
+static uint32_t places[PLACES]; /* by a model's hash: its index in stats, +1 */
 static struct fakestat others = { .model = "others" };
 
 static struct fakebuf kept[FAKEBOOK_REQUESTS_MAX]; /* one JSON object each, a ring */
 static uint64_t kept_count;
 
+/* Where the model's number stands, or would. */
+static uint32_t *
+place_of(const char *model)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *p = model; *p != '\0'; p++) {
+        hash = (hash ^ (unsigned char)*p) * 16777619u;
+    }
+    uint32_t at = hash % PLACES;
+    while (places[at] != 0 && strcmp(stats[places[at] - 1].model, model) != 0) {
+        at = (at + 1) % PLACES;
+    }
+    return &places[at];
+}
+
 struct fakestat *
 fakebook_stat(const char *model)
 {
-    static size_t last;
-    if (last < stat_count && strcmp(stats[last].model, model) == 0) {
-        return &stats[last];
-    }
-    for (size_t i = 0; i < stat_count; i++) {
-        if (strcmp(stats[i].model, model) == 0) {
-            last = i;
-            return &stats[i];
-        }
+    uint32_t *place = place_of(model);
+    if (*place != 0) {
+        return &stats[*place - 1];
     }
     if (stat_count == FAKEBOOK_MODELS_MAX) {
         return &others;
@@ -34,6 +48,7 @@ fakebook_stat(const char *model)
     struct fakestat *stat = &stats[stat_count++];
     *stat = (struct fakestat){ 0 };
     strncpy(stat->model, model, sizeof(stat->model) - 1);
+    *place = (uint32_t)stat_count;
     return stat;
 }
 
@@ -85,6 +100,29 @@ fakebook_request(const struct fakehead *head, struct fakespan body)
             fakebook_all.log_fd = -1; /* A full disk must not stop the peer. */
         }
     }
+}
+
+void
+fakebook_served(const struct fakeserved *served)
+{
+    static const char *const stated[] = { "none", "input", "all" };
+    if (fakebook_all.served_fd < 0) {
+        return;
+    }
+    struct fakebuf line = { 0 };
+    fakebuf_add(&line, "{'account':%j,'model':%j,'dialect':'%s','stream':%s,'finished':%s,",
+                served->account, strlen(served->account), served->model, strlen(served->model),
+                served->dialect, served->stream ? "true" : "false",
+                served->finished ? "true" : "false");
+    fakebuf_add(&line,
+                "'stated':'%s','fresh':%u,'cached':%u,'write':%u,'write1h':%u,'out':%u,"
+                "'reason':%u,'text_bytes':%u}\n",
+                stated[served->stated], served->fresh, served->cached, served->write,
+                served->write1h, served->out, served->reason, served->text_bytes);
+    if (write(fakebook_all.served_fd, line.data, line.len) < 0) {
+        fakebook_all.served_fd = -1;
+    }
+    fakebuf_free(&line);
 }
 
 void

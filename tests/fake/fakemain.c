@@ -17,7 +17,8 @@ static void
 usage(void)
 {
     fprintf(stderr, "usage: fake-provider [--listen ADDRESS:PORT] [--api-key KEY] [--plan WORDS]\n"
-                    "                     [--log FILE] [--no-record] [--with-parent] [--quiet]\n");
+                    "                     [--log FILE] [--served FILE] [--no-record]\n"
+                    "                     [--with-parent] [--quiet]\n");
     exit(2);
 }
 
@@ -30,14 +31,15 @@ value_of(int argc, char **argv, int *i)
     return argv[++*i];
 }
 
-static void
-open_log(const char *path)
+static int
+open_file(const char *path)
 {
-    fakebook_all.log_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fakebook_all.log_fd < 0) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0) {
         perror(path);
         exit(1);
     }
+    return fd;
 }
 
 static void
@@ -63,7 +65,9 @@ main(int argc, char **argv)
         } else if (strcmp(argv[i], "--plan") == 0) {
             fakeserve_set_plan(value_of(argc, argv, &i));
         } else if (strcmp(argv[i], "--log") == 0) {
-            open_log(value_of(argc, argv, &i));
+            fakebook_all.log_fd = open_file(value_of(argc, argv, &i));
+        } else if (strcmp(argv[i], "--served") == 0) {
+            fakebook_all.served_fd = open_file(value_of(argc, argv, &i));
         } else if (strcmp(argv[i], "--no-record") == 0) {
             fakebook_all.record = false;
         } else if (strcmp(argv[i], "--with-parent") == 0) {

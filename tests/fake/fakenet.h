@@ -13,6 +13,7 @@
 #include "tests/fake/fakereply.h"
 
 #define FAKENET_NEVER UINT64_MAX
+#define FAKENET_ACCOUNT_BYTES 64u
 
 enum fakephase {
     FAKEPHASE_READ,   /* waiting for a request, or in one */
@@ -47,6 +48,7 @@ struct fakeconn {
     int64_t idle_close; /* close so many ms after the answer, or unset */
     struct fakereply *reply;
     struct fakestat *stat;
+    char account[FAKENET_ACCOUNT_BYTES]; /* the credential of this request, cut when longer */
 };
 
 /* Listens; prints nothing. Gives the port, or ends the program with a message. */

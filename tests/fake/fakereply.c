@@ -223,6 +223,12 @@ fakereply_fresh(const struct fakereply *r)
     return fresh > 0 ? (uint64_t)fresh : 0;
 }
 
+static uint64_t
+thinking_bytes(const struct fakereply *r)
+{
+    return r->op == FAKEOP_GENERATE && r->plan.reason > 0 ? sizeof("Thinking.") - 1 : 0;
+}
+
 static void
 write_step(struct fakereply *r, uint64_t step, struct fakebuf *out)
 {
@@ -231,6 +237,7 @@ write_step(struct fakereply *r, uint64_t step, struct fakebuf *out)
     if (step > 0 && !last) {
         piece = fakereply_piece(r, step);
     }
+    r->text_bytes += piece.n + (step == 0 ? thinking_bytes(r) : 0);
     if (r->op != FAKEOP_GENERATE) {
         fakeother_step(r, step, piece, out);
     } else if (r->dialect == FAKEDIALECT_CHAT) {
@@ -271,9 +278,65 @@ fakereply_step(struct fakereply *r, struct fakebuf *out)
     return r->step++ <= r->chunks;
 }
 
+/* Half of a whole body is cut before its usage. */
+static enum fakestated
+stated_by(const struct fakereply *r)
+{
+    bool says_usage =
+        r->plan.nousage == 0 && (r->dialect != FAKEDIALECT_CHAT || !r->stream || r->include_usage);
+    if (!r->stream) {
+        return says_usage && r->text_bytes > 0 && r->plan.cut < 0 ? FAKESTATED_ALL
+                                                                  : FAKESTATED_NONE;
+    }
+    if (!says_usage || r->step == 0) {
+        return FAKESTATED_NONE;
+    }
+    if (r->step > r->chunks + 1) {
+        return FAKESTATED_ALL;
+    }
+    bool has_said = r->dialect == FAKEDIALECT_ANTHROPIC ||
+                    (r->dialect == FAKEDIALECT_GEMINI && (r->step > 1 || r->plan.reason > 0));
+    return has_said ? FAKESTATED_INPUT : FAKESTATED_NONE;
+}
+
+void
+fakereply_served(const struct fakereply *r, struct fakeserved *served)
+{
+    static const char *const dialects[] = {
+        [FAKEDIALECT_CHAT] = "chat",
+        [FAKEDIALECT_RESPONSES] = "responses",
+        [FAKEDIALECT_ANTHROPIC] = "anthropic",
+        [FAKEDIALECT_GEMINI] = "gemini",
+    };
+    const struct fakeplan *plan = &r->plan;
+    uint64_t written = (uint64_t)(plan->write + plan->write1h);
+    served->dialect = dialects[r->dialect];
+    served->stream = r->stream;
+    served->stated = stated_by(r);
+    served->text_bytes = r->text_bytes;
+    if (served->stated == FAKESTATED_NONE) {
+        return;
+    }
+    /* Gemini speaks of no writes, OpenAI of one kind only. */
+    bool is_anthropic = r->dialect == FAKEDIALECT_ANTHROPIC;
+    bool is_gemini = r->dialect == FAKEDIALECT_GEMINI;
+    served->cached = (uint64_t)plan->cached;
+    served->write = is_gemini ? 0 : is_anthropic ? (uint64_t)plan->write : written;
+    served->write1h = is_anthropic ? (uint64_t)plan->write1h : 0;
+    served->fresh = fakereply_fresh(r) + (is_gemini ? written : 0);
+    if (served->stated == FAKESTATED_ALL) {
+        served->out = (uint64_t)plan->out;
+        served->reason = (uint64_t)plan->reason;
+    }
+}
+
 void
 fakereply_whole(struct fakereply *r, struct fakebuf *out)
 {
+    r->text_bytes = thinking_bytes(r);
+    for (uint64_t i = 1; i <= r->chunks; i++) {
+        r->text_bytes += fakereply_piece(r, i).n;
+    }
     bool generates = r->op == FAKEOP_GENERATE || r->op == FAKEOP_COMPACT;
     if (!generates) {
         fakeother_whole(r, out);

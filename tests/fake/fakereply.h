@@ -11,6 +11,7 @@
 #define TESTS_FAKE_FAKEREPLY_H
 
 #include "tests/fake/fakeask.h"
+#include "tests/fake/fakebook.h"
 #include "tests/fake/fakeplan.h"
 
 #define FAKEREPLY_CALLS_MAX 2u
@@ -44,8 +45,9 @@ struct fakereply {
     uint64_t chunks;
     uint32_t call_count;
     struct fakecall calls[FAKEREPLY_CALLS_MAX];
-    uint64_t step;     /* the next one to write */
-    uint64_t sequence; /* Responses: the next event's number */
+    uint64_t step;       /* the next one to write */
+    uint64_t text_bytes; /* of the answer's text that was written so far */
+    uint64_t sequence;   /* Responses: the next event's number */
     char token[8];
 };
 
@@ -66,6 +68,9 @@ bool fakereply_step(struct fakereply *r, struct fakebuf *out);
 
 /* The whole answer as one body. */
 void fakereply_whole(struct fakereply *r, struct fakebuf *out);
+
+/* What was written so far has served the peer this; the reply's own part of the line. */
+void fakereply_served(const struct fakereply *r, struct fakeserved *served);
 
 /* An error body in the dialect's shape. */
 void fakereply_error(enum fakedialect dialect, uint64_t status, const char *code,

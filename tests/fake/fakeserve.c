@@ -5,6 +5,7 @@
 #include "tests/fake/fakejson.h"
 #include "tests/fake/fakeother.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,6 +184,8 @@ fakeserve_request(struct fakeconn *c, const struct fakehead *head, struct fakesp
     c->stat->requests++;
     fakebook_all.total.requests++;
     fakebook_all.open++;
+    struct fakespan account = credential(head);
+    snprintf(c->account, sizeof(c->account), "%.*s", (int)account.n, account.p);
     bool alive = refuse(c, &ask, head, &refused);
     if (refused) {
         return alive;

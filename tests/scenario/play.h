@@ -105,7 +105,7 @@ void play_start_gateway(void);
 int play_stop_gateway(unsigned ms);
 bool play_wait_ready(unsigned ms);
 /* A further fake provider that dies with the group. The Nth writes what it is asked to fakeN.log in
- * the world's directory, the standard one to fake0.log. */
+ * the world's directory and what it served to fakeN.served, the standard one to fake0. */
 pid_t play_start_fake(const char *plan, uint16_t *port);
 char *play_read_file(const char *path);
 void play_write_file(const char *path, const char *text);

@@ -111,6 +111,7 @@ play_start_fake(const char *plan, uint16_t *port)
 {
     const char *path = program("FAKE_PROVIDER", "build/fake-provider", "build/fake-provider");
     const char *log = play_text("%s/fake%zu.log", play_world.dir, fake_count);
+    const char *served = play_text("%s/fake%zu.served", play_world.dir, fake_count);
     int out[2];
     PLAY_NEED(pipe(out) == 0, "pipe");
     pid_t pid = fork();
@@ -120,7 +121,7 @@ play_start_fake(const char *plan, uint16_t *port)
         close(out[0]);
         close(out[1]);
         execl(path, path, "--listen", "127.0.0.1:0", "--plan", plan == NULL ? "" : plan, "--log",
-              log, NULL);
+              log, "--served", served, NULL);
         _exit(127);
     }
     close(out[1]);

@@ -104,6 +104,50 @@ Test(tokens, of_an_answer_that_names_none_are_estimated_and_counted_as_missing)
     mill_stop(mill);
 }
 
+/* A provider that fails in the middle has not said what it used, whatever it said before. */
+Test(tokens, of_a_stream_that_fails_are_those_that_passed)
+{
+    struct mill *mill = begin();
+    static const char early[] =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":0}}\n\n";
+    static const char failed[] = "data: {\"error\":{\"message\":\"overloaded\"}}\n\n";
+    int client = begin_stream(mill);
+    mill_chunk(mill, early, strlen(early));
+    mill_chunk(mill, failed, strlen(failed));
+    mill_end_stream(mill);
+    mill_read(mill, client, "overloaded");
+    close(client);
+    struct ledger_record record;
+    mill_record(mill, &record);
+    cr_expect(record.in_fresh == 7 && record.out_total >= 10, "%lu", record.out_total);
+    cr_expect_eq(record.source, LEDGER_ESTIMATED);
+    mill_stop(mill);
+}
+
+/* Its provider has all of it and will bill it: so does the ledger. */
+Test(tokens, of_a_request_whose_client_left_before_the_answer_are_its_input)
+{
+    struct mill *mill = begin();
+    struct ledger_record record;
+    int client = mill_connect(mill);
+    mill_post(client, CHAT, "k", PLAIN);
+    mill_take(mill);
+    mill_reset(client);
+    mill_record(mill, &record);
+    cr_expect_str_eq(record.code, "client_gone");
+    cr_expect(record.in_fresh > 0 && record.out_total == 0 && record.source == LEDGER_ESTIMATED);
+    mill_is_left(mill);
+    mill_hang_up(mill);
+    /* Counting tokens costs nothing, whoever leaves. */
+    client = mill_connect(mill);
+    mill_post(client, "/v1/messages/count_tokens", "k", PLAIN);
+    mill_take(mill);
+    mill_reset(client);
+    mill_record(mill, &record);
+    cr_expect(record.in_fresh == 0 && record.source == LEDGER_NONE);
+    mill_stop(mill);
+}
+
 /* What is billed for a request whose worker died is what stands there. */
 Test(tokens, outlive_the_worker)
 {

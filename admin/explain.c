@@ -14,6 +14,7 @@
 #include "base/loop.h"
 #include "http/server.h"
 #include "proto/endpoint.h"
+#include "proto/translate.h"
 #include "shm/budget.h"
 #include "shm/gate.h"
 #include "shm/health.h"
@@ -35,7 +36,9 @@
 struct run {
     const struct recorder *recorder;
     char model[MODEL_NAME_BYTES];
-    enum dialect dialect;
+    enum dialect dialect; /* the client's */
+    enum dialect spoken;  /* by the accounts that would be asked */
+    struct str wanted;    /* what the group makes of the model */
     struct key key;
     struct user user;
     struct group group;
@@ -382,6 +385,52 @@ judge_account(struct jsonw *w, struct run *run, const struct select_want *want,
     entry->extra = NULL;
 }
 
+/* Which dialects the account speaks for the model: at all, and as long as it is in service. */
+static void
+note_dialects(struct select_want want, struct catalog_account *entry, uint32_t *any, uint32_t *live)
+{
+    struct target *target = target_make(&want.segment->hash_key, &entry->account, STR(""));
+    entry->extra = target;
+    entry->is_broken = target == NULL || entry->account.sealed_bytes == 0;
+    for (int i = 0; i < DIALECT_COUNT; i++) {
+        want.dialect = (enum dialect)i;
+        enum select_result result = select_judge(&want, entry);
+        bool serves = result != SELECT_DIALECT && result != SELECT_MODEL;
+        *any |= serves ? 1u << i : 0;
+        *live |= serves && result != SELECT_DISABLED && result != SELECT_BROKEN ? 1u << i : 0;
+    }
+    target_free(target);
+    entry->extra = NULL;
+}
+
+/* As bridge_choose() would have it: the client's own when anybody speaks it, else in this order. */
+static enum err
+find_spoken(struct run *run, struct select_want *want, struct catalog_account *entry)
+{
+    static const enum dialect order[] = { DIALECT_CHAT, DIALECT_RESPONSES, DIALECT_ANTHROPIC,
+                                          DIALECT_GEMINI };
+    uint32_t any = 0;
+    uint32_t live = 0;
+    uint64_t cursor = 0;
+    enum err err = ERR_OK;
+    while ((err = ledger_next(run->recorder->ledger, MODEL_ACCOUNT, &cursor, &entry->account)) ==
+           ERR_OK) {
+        if (entry->account.index < want->segment->accounts &&
+            match_list_has(entry->account.groups, str_of(run->group.name))) {
+            note_dialects(*want, entry, &any, &live);
+        }
+    }
+    run->spoken = run->dialect;
+    for (size_t i = 0; (any & DIALECT_BIT(run->dialect)) == 0 && i < DIALECT_COUNT; i++) {
+        if ((live & DIALECT_BIT(order[i])) != 0) {
+            run->spoken = order[i];
+            break;
+        }
+    }
+    want->dialect = run->spoken;
+    return err == ERR_EOF ? ERR_OK : err;
+}
+
 static enum err
 put_accounts(struct jsonw *w, struct run *run)
 {
@@ -392,18 +441,20 @@ put_accounts(struct jsonw *w, struct run *run)
     struct select_want want = { .segment = run->recorder->segment,
                                 .slot = run->recorder->slot,
                                 .dialect = run->dialect,
-                                .model = str_of(run->model),
+                                .model = run->wanted,
                                 .slow_ms = run->recorder->heritage->upstream->slow_first_byte_ms,
                                 .failing_ppm =
                                     run->recorder->heritage->upstream->failing_percent * 10000,
                                 .now_ms = run->now_ms };
     uint64_t cursor = 0;
-    enum err err = ERR_OK;
+    enum err err = find_spoken(run, &want, entry);
+    jsonw_put_str(w, "wanted", run->wanted);
+    jsonw_put_text(w, "spoken", dialect_name(run->spoken));
     run->result = SELECT_NONE;
     jsonw_name(w, "items");
     jsonw_array(w);
-    while ((err = ledger_next(run->recorder->ledger, MODEL_ACCOUNT, &cursor, &entry->account)) ==
-           ERR_OK) {
+    while (err == ERR_OK && (err = ledger_next(run->recorder->ledger, MODEL_ACCOUNT, &cursor,
+                                               &entry->account)) == ERR_OK) {
         judge_account(w, run, &want, entry);
     }
     jsonw_close(w);
@@ -413,6 +464,22 @@ put_accounts(struct jsonw *w, struct run *run)
 }
 
 /* --- the answer --- */
+
+/* "; as gpt-5, translated anthropic->chat" behind the verdict. */
+static void
+say_way(const struct run *run, char *line, size_t line_bytes)
+{
+    size_t used = strlen(line);
+    if (run->code == NULL && !str_equal(run->wanted, str_of(run->model)) && used < line_bytes) {
+        snprintf(line + used, line_bytes - used, "; the group makes %.*s of it",
+                 STR_ARG(run->wanted));
+        used = strlen(line);
+    }
+    if (run->code == NULL && run->spoken != run->dialect && used < line_bytes) {
+        snprintf(line + used, line_bytes - used, "; translated %s",
+                 translate_pair(run->dialect, run->spoken));
+    }
+}
 
 /* "; its session is bound to x, which ..." behind the verdict. */
 static void
@@ -457,6 +524,7 @@ put_verdict(struct jsonw *w, struct run *run)
     } else {
         snprintf(line, sizeof line, "no account serves it: %s", select_text(run->result));
     }
+    say_way(run, line, sizeof line);
     say_session(run, line, sizeof line);
     jsonw_put_bool(w, "ok", run->code == NULL && (serves || waits));
     jsonw_put_text(w, "line", line);
@@ -475,6 +543,7 @@ explain_handle(struct server_request *request)
     if (!read_query(&run, request, key) || !find_records(&run, request, key)) {
         return;
     }
+    run.wanted = match_mapped(run.group.model_map, str_of(run.model));
     judge_key(&run);
     find_session(&run);
     struct buf body;

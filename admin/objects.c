@@ -1,5 +1,6 @@
 #include "admin/objects.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,9 @@
 #include "base/jsonw.h"
 #include "base/limits.h"
 #include "http/server.h"
+#include "proto/caps.h"
 #include "proto/dialect.h"
+#include "proto/effort.h"
 #include "shm/health.h"
 #include "shm/spell.h"
 #include "store/ledger.h"
@@ -158,6 +161,31 @@ check_dialects(struct work *work)
     return ERR_BAD;
 }
 
+/* Nor the words of efforts. */
+static enum err
+check_efforts(struct work *work)
+{
+    if (work->kind != MODEL_GROUP || effort_map_is_good(str_of(work->object.group.effort_map))) {
+        return ERR_OK;
+    }
+    str_copy(work->why, sizeof work->why,
+             STR("effort_map: of none, minimal, low, medium, high, xhigh, max, like high=xhigh"));
+    return ERR_BAD;
+}
+
+/* Nor the words of capabilities. */
+static enum err
+check_caps(struct work *work)
+{
+    struct str bad;
+    if (work->kind != MODEL_ACCOUNT || caps_list_is_good(str_of(work->object.account.caps), &bad)) {
+        return ERR_OK;
+    }
+    snprintf(work->why, sizeof work->why, "caps: \"%.*s\" is none that can be set",
+             (int)(bad.len < 64 ? bad.len : 64), bad.data);
+    return ERR_BAD;
+}
+
 static enum err
 apply(struct work *work, bool is_create, struct bearer *extra)
 {
@@ -171,7 +199,9 @@ apply(struct work *work, bool is_create, struct bearer *extra)
     if (err == ERR_OK) {
         err = model_check(work->kind, &work->object, work->why);
     }
-    return err == ERR_OK ? check_dialects(work) : err;
+    err = err == ERR_OK ? check_dialects(work) : err;
+    err = err == ERR_OK ? check_efforts(work) : err;
+    return err == ERR_OK ? check_caps(work) : err;
 }
 
 /* A key that was just made: its text is in this answer and nowhere else. */

@@ -92,6 +92,7 @@
 #define KEY_BYTES_MAX 256u     /* a client's credential; longer is not looked up */
 #define SECRET_BYTES_MAX 8192u /* an upstream credential (service tokens are long) */
 #define LIST_TEXT_BYTES 4096u  /* a comma list: models, mappings, addresses */
+#define WORDS_TEXT_BYTES 512u  /* a comma list of short words: efforts, capabilities */
 #define GROUPS_PER_ACCOUNT_MAX 16u
 #define ACCOUNTS_MAX 4096u
 #define GROUPS_MAX 1024u
@@ -101,7 +102,7 @@
 #define OPENING_TEXT_BYTES 4096u /* of a text that tells conversations apart; and its length */
 #define OPENING_MESSAGES_MAX 64u /* looked at until the first one of a user */
 #define SESSION_TEXT_BYTES 128u  /* a client's session id that is kept (longer ones are hashed) */
-#define RECORD_BYTES_MAX 65536u  /* a stored object as JSON: an account with every list full */
+#define RECORD_BYTES_MAX 98304u  /* a stored object as JSON: with every list full, all escaped */
 #define STORE_READERS_MAX 256u   /* processes that read the store: every slot and some tools */
 #define PRICES_MAX 16384u        /* rows of prices; the field's file has about 3,000 models */
 #define PRICES_SHIPPED_MAX 512u  /* of them in the program itself */

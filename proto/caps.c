@@ -4,6 +4,7 @@
 #include "proto/caps.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "proto/effort.h"
@@ -234,4 +235,107 @@ caps_set(struct caps *caps, enum dialect dialect, struct str name, struct json_v
         return ERR_OK;
     }
     return set_other(caps, dialect, name, value);
+}
+
+/* --- by an account's list --- */
+
+#define ITEM_BYTES_MAX 256u
+#define JSON_BYTES (3u * ITEM_BYTES_MAX + 8u)
+
+static bool
+is_number(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (!((c >= '0' && c <= '9') || (c == '.' && i > 0))) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* The value of an item as JSON, which caps_set() reads: "a+b" is a list, digits are a number. Each
+ * byte becomes three at most. */
+static bool
+put_json(struct str text, bool is_list, char out[JSON_BYTES], struct json_value *value)
+{
+    struct str mark = is_list ? STR("[\"") : is_number(text) ? STR("") : STR("\"");
+    struct str comma = STR("\",\"");
+    struct str last = is_list ? STR("\"]") : mark;
+    char *end = mempcpy(out, mark.data, mark.len);
+    for (size_t i = 0; i < text.len; i++) {
+        bool is_next = is_list && text.data[i] == '+';
+        end = is_next ? mempcpy(end, comma.data, comma.len) : mempcpy(end, text.data + i, 1);
+    }
+    end = mempcpy(end, last.data, last.len);
+    return json_read(str_make(out, (size_t)(end - out)), value, NULL) == ERR_OK;
+}
+
+static bool
+set_item(struct caps *caps, enum dialect dialect, struct str item)
+{
+    char name[CAPS_FIELD_BYTES];
+    char json[JSON_BYTES];
+    struct json_value value;
+    struct str right = item;
+    struct str left = str_trim(str_cut(&right, '='));
+    bool has_value = right.data != NULL;
+    bool is_not = !has_value && left.len > 3 && str_starts(left, STR("no-"));
+    left = is_not ? str_skip(left, 3) : left;
+    if (item.len > ITEM_BYTES_MAX || !str_copy(name, sizeof name, left)) {
+        return false;
+    }
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at == '-' ? '_' : *at;
+    }
+    if (!has_value) {
+        struct str word = is_not ? STR("false") : STR("true");
+        return json_read(word, &value, NULL) == ERR_OK &&
+               caps_set(caps, dialect, str_of(name), value) == ERR_OK;
+    }
+    bool is_list =
+        str_equal(str_of(name), STR("effort")) || str_equal(str_of(name), STR("delete_fields"));
+    return put_json(str_trim(right), is_list, json, &value) &&
+           caps_set(caps, dialect, str_of(name), value) == ERR_OK;
+}
+
+static bool
+next_item(struct str *list, struct str *out)
+{
+    while (list->len > 0) {
+        *out = str_trim(str_cut(list, ','));
+        if (out->len > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+caps_apply(struct caps *caps, enum dialect dialect, struct str list)
+{
+    struct str item;
+    while (next_item(&list, &item)) {
+        struct caps changed = *caps;
+        if (set_item(&changed, dialect, item)) {
+            *caps = changed;
+        }
+    }
+}
+
+bool
+caps_list_is_good(struct str list, struct str *out_bad)
+{
+    while (next_item(&list, out_bad)) {
+        bool is_good = false;
+        for (int dialect = 0; dialect < DIALECT_COUNT; dialect++) {
+            struct caps caps;
+            caps_default(&caps, (enum dialect)dialect);
+            is_good = is_good || set_item(&caps, (enum dialect)dialect, *out_bad);
+        }
+        if (!is_good) {
+            return false;
+        }
+    }
+    return true;
 }

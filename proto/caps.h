@@ -73,4 +73,13 @@ void caps_default(struct caps *caps, enum dialect dialect);
 MUST_CHECK enum err
 caps_set(struct caps *caps, enum dialect dialect, struct str name, struct json_value value);
 
+/*
+ * An account's own list, comma separated: "name" or "no-name" for what is or is not so,
+ * "name=word", "name=number", "effort=low+high", "delete_fields=a+b". '-' counts as '_' in names.
+ * An item that another dialect has is left out: an account may speak several.
+ */
+void caps_apply(struct caps *caps, enum dialect dialect, struct str list);
+/* Is each item one that some dialect has? *out_bad: the first that is not. */
+bool caps_list_is_good(struct str list, struct str *out_bad);
+
 #endif

@@ -78,3 +78,45 @@ effort_degrade(enum hub_effort effort, uint32_t mask)
     }
     return HUB_EFFORT_UNSET;
 }
+
+/* The next pair; false at the end of the map. UNSET stands for what is no word. */
+static bool
+next_pair(struct str *map, enum hub_effort *asked, enum hub_effort *sent)
+{
+    while (map->len > 0) {
+        struct str right = str_trim(str_cut(map, ','));
+        if (right.len > 0) {
+            struct str left = str_cut(&right, '=');
+            *asked = effort_parse(str_trim(left));
+            *sent = effort_parse(str_trim(right));
+            return true;
+        }
+    }
+    return false;
+}
+
+enum hub_effort
+effort_mapped(struct str map, enum hub_effort effort)
+{
+    enum hub_effort asked;
+    enum hub_effort sent;
+    while (effort_name(effort) != NULL && next_pair(&map, &asked, &sent)) {
+        if (asked == effort && sent != HUB_EFFORT_UNSET) {
+            return sent;
+        }
+    }
+    return effort;
+}
+
+bool
+effort_map_is_good(struct str map)
+{
+    enum hub_effort asked;
+    enum hub_effort sent;
+    while (next_pair(&map, &asked, &sent)) {
+        if (asked == HUB_EFFORT_UNSET || sent == HUB_EFFORT_UNSET) {
+            return false;
+        }
+    }
+    return true;
+}

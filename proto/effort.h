@@ -24,4 +24,10 @@ uint64_t effort_budget(enum hub_effort effort, uint64_t model_max);
  * max -> xhigh -> high, minimal -> low, off -> minimal; UNSET when nothing fits. */
 enum hub_effort effort_degrade(enum hub_effort effort, uint32_t mask);
 
+/* A group's "asked=sent" pairs, comma separated. What the map makes of a level; itself when it does
+ * not say. A level that is not a word's (UNSET, AUTO) stays. */
+enum hub_effort effort_mapped(struct str map, enum hub_effort effort);
+/* Are both sides of every pair words of effort_parse()? */
+bool effort_map_is_good(struct str map);
+
 #endif

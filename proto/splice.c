@@ -123,6 +123,29 @@ edit_form_model(struct str body, const struct peek *peek, struct str model, stru
     return ERR_OK;
 }
 
+/* Where the body says none: there is no such member, or it is null or empty. */
+static enum err
+edit_instructions(struct str body, const struct peek *peek, bool has_members, struct str text,
+                  struct arena *arena, struct edits *edits)
+{
+    struct json_value top;
+    struct json_value said;
+    bool is_there = json_prefix(body, &top) == ERR_OK && json_get(top, STR("instructions"), &said);
+    if (is_there && said.kind != JSON_NULL && !json_string_is(said, STR(""))) {
+        return ERR_OK;
+    }
+    struct str before = is_there      ? STR("")
+                        : has_members ? STR(",\"instructions\":")
+                                      : STR("\"instructions\":");
+    struct str value = quoted(before, text, arena);
+    if (value.data == NULL) {
+        return ERR_FULL;
+    }
+    size_t offset = is_there ? (size_t)(said.raw.data - body.data) : peek->members_end;
+    add_edit(edits, offset, is_there ? said.raw.len : 0, value);
+    return ERR_OK;
+}
+
 static void
 edit_usage(const struct peek *peek, bool has_members, struct edits *edits)
 {
@@ -259,11 +282,16 @@ splice_make(struct str body, const struct peek *peek, const struct splice_want *
         err = peek->is_multipart ? edit_form_model(body, peek, want->model, arena, &edits)
                                  : edit_json_model(peek, want->model, arena, &edits);
     }
+    bool has_members = peek->has_members || edits.count > 0;
+    if (err == ERR_OK && want->instructions.len > 0 && !peek->is_multipart) {
+        CHECK(!want->include_usage);
+        err = edit_instructions(body, peek, has_members, want->instructions, arena, &edits);
+    }
     if (err != ERR_OK) {
         return err;
     }
     if (want->include_usage && !peek->is_multipart) {
-        edit_usage(peek, peek->has_members || edits.count > 0, &edits);
+        edit_usage(peek, has_members, &edits);
     }
     size_t at = 0;
     for (uint32_t i = 0; i < edits.count; i++) {

@@ -17,12 +17,15 @@
 #include "base/str.h"
 #include "proto/peek.h"
 
-/* Two changes (the model, the usage option) and what stands around them, rounded up. */
+/* Two changes (the model; the usage option or instructions) and what stands around them, rounded
+ * up. */
 #define SPLICE_PIECES_MAX 6u
 
 struct splice_want {
-    struct str model;   /* the name to send; empty = leave as it is */
-    bool include_usage; /* stream_options.include_usage = true */
+    struct str model;        /* the name to send; empty = leave as it is */
+    bool include_usage;      /* stream_options.include_usage = true */
+    struct str instructions; /* for `instructions` of a responses body that says none; empty: leave
+                                it */
     /* Gemini names the model in the path, and again as "models/NAME" in some bodies: in `model` of
      * an embedding, of each of a batch's `requests`, of `generateContentRequest`. Those that are
      * there get `model`; the body is copied into the arena then. */

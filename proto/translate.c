@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "proto/codec.h"
+#include "proto/effort.h"
 #include "proto/remote.h"
 #include "proto/turns.h"
 
@@ -76,6 +77,17 @@ settle_choice(struct hub_request *request, struct hub_problem *problem)
     return ERR_OK;
 }
 
+/* A budget that means a mapped level gives way to what that level is mapped to. */
+static void
+map_effort(struct hub_thinking *thinking, struct str map)
+{
+    enum hub_effort sent = effort_mapped(map, thinking->effort);
+    if (sent != thinking->effort) {
+        thinking->effort = sent;
+        thinking->has_budget = false;
+    }
+}
+
 static enum err
 decode(struct translate *translate, const struct translate_setup *setup,
        struct hub_problem *problem)
@@ -86,6 +98,7 @@ decode(struct translate *translate, const struct translate_setup *setup,
     }
     struct hub_request *request = &translate->request;
     enum err err = codec->decode(request, setup->body, problem);
+    map_effort(&request->thinking, setup->effort_map);
     if (err == ERR_OK) {
         err = turns_order(request, problem);
     }
@@ -299,9 +312,8 @@ struct str
 translate_dropped(const struct translate *translate, char *out, size_t out_bytes)
 {
     check(translate);
-    CHECK(!translate->is_forgotten);
     size_t len = 0;
-    for (uint32_t i = 0; i < translate->losses.count; i++) {
+    for (uint32_t i = 0; !translate->is_forgotten && i < translate->losses.count; i++) {
         struct str field = translate->losses.fields[i];
         size_t comma = len > 0 ? 1 : 0;
         if (field.len + comma > out_bytes - len) {

@@ -45,7 +45,7 @@
  *  9. translate_close() in every case.
  *
  * The client's answer gets `content-type: text/event-stream` or application/json (gemini's array:
- * application/json), `x-protocol-translation: translate_pair()`, and in debug mode `x-gw-dropped:
+ * application/json), `x-protocol-translation: translate_pair()`, and `x-sub2api-dropped:
  * translate_dropped()`. No header of the upstream's answer but retry-after passes.
  *
  * Memory: the request's side (tree, decoded texts, encoding scratch) up to
@@ -77,13 +77,14 @@ struct translate;
 
 struct translate_setup {
     enum dialect client;
-    struct str body;    /* decompressed; must stay in place until translate_forget() */
-    struct str model;   /* gemini: decoded from the path; others: empty, it is in the body */
-    bool stream;        /* gemini: streamGenerateContent; others: ignored, it is in the body */
-    bool is_array;      /* gemini: streamGenerateContent without alt=sse */
-    bool is_count;      /* count_tokens, input_tokens, countTokens */
-    bool is_strict;     /* [proto] translate_mode = strict: hints that cannot cross are refused */
-    bool new_anthropic; /* the client's anthropic-version is 2026-10-21 or later */
+    struct str body;  /* decompressed; must stay in place until translate_forget() */
+    struct str model; /* gemini: decoded from the path; others: empty, it is in the body */
+    bool stream;      /* gemini: streamGenerateContent; others: ignored, it is in the body */
+    bool is_array;    /* gemini: streamGenerateContent without alt=sse */
+    bool is_count;    /* count_tokens, input_tokens, countTokens */
+    bool is_strict; /* the group's translate_mode is strict: hints that cannot cross are refused */
+    bool new_anthropic;     /* the client's anthropic-version is 2026-10-21 or later */
+    struct str effort_map;  /* of the group: "high=xhigh,..."; may be empty */
     struct carrier carrier; /* key and scope for wrapped signatures */
     uint64_t seed;          /* rand_u64(): for fresh ids */
     uint64_t now_s;         /* since 1970 */
@@ -119,7 +120,7 @@ enum endpoint translate_endpoint(enum dialect upstream, bool stream, bool is_cou
 
 /* "anthropic->chat"; static. */
 const char *translate_pair(enum dialect client, enum dialect upstream);
-/* Comma list of what was left out by open and the last encode; empty when nothing was. Before
+/* Comma list of what was left out by open and the last encode; empty when nothing was, and after
  * translate_forget(). */
 struct str translate_dropped(const struct translate *translate, char *out, size_t out_bytes);
 
@@ -136,8 +137,8 @@ struct answer *translate_answer(struct translate *translate);
 /* --- counting --- */
 
 /* The client's answer to a count: out of the upstream's answer (ERR_BAD: it has none), or an
- * estimate when `upstream_body` is NULL (*out_estimated; header x-gw-estimated: 1). Chat has no
- * counting endpoint: as upstream it is always estimated. */
+ * estimate when `upstream_body` is NULL (*out_estimated; header x-sub2api-estimate: true). Chat has
+ * no counting endpoint: as upstream it is always estimated. */
 MUST_CHECK enum err
 translate_count(enum dialect client, enum dialect upstream, const struct str *upstream_body,
                 uint64_t estimate, struct buf *to, bool *out_estimated);

@@ -31,6 +31,9 @@ enum model_kind { MODEL_USER, MODEL_KEY, MODEL_GROUP, MODEL_ACCOUNT, MODEL_PLAN 
 
 enum model_platform { MODEL_OPENAI, MODEL_ANTHROPIC, MODEL_GEMINI };
 
+/* What happens to hints that an account's dialect has no word for. */
+enum model_translate { MODEL_LENIENT, MODEL_STRICT };
+
 struct user {
     uint64_t id;
     char name[NAME_BYTES];
@@ -76,8 +79,12 @@ struct group {
     uint32_t concurrency;
     uint32_t rpm;
     uint64_t tpm;
-    char models[LIST_TEXT_BYTES]; /* globs its keys may ask for; empty = all */
-    uint64_t multiplier_ppm;      /* of prices, for its keys; 1,000,000 unless set; 0 = free */
+    char models[LIST_TEXT_BYTES];    /* globs its keys may ask for; empty = all */
+    char model_map[LIST_TEXT_BYTES]; /* "asked=wanted", left may be a glob; before any account's */
+    char instructions[LIST_TEXT_BYTES];  /* for Responses accounts whose client sends none */
+    char effort_map[WORDS_TEXT_BYTES];   /* "asked=sent" of reasoning efforts, when translating */
+    enum model_translate translate_mode; /* when translating */
+    uint64_t multiplier_ppm; /* of prices, for its keys; 1,000,000 unless set; 0 = free */
     char note[256];
     uint64_t created_ms;
 };
@@ -97,7 +104,8 @@ struct account {
     char models[LIST_TEXT_BYTES];    /* globs it serves; empty = all */
     char model_map[LIST_TEXT_BYTES]; /* "asked=sent", left may be a glob; comma separated */
     char dialects[64];               /* "chat,responses"; empty = what the platform speaks */
-    char proxy[URL_BYTES];           /* http://[user:***@]host:port or socks5://...; empty = none */
+    char caps[WORDS_TEXT_BYTES]; /* what it can do else than its dialect: proto/caps.h's words */
+    char proxy[URL_BYTES];       /* http://[user:***@]host:port or socks5://...; empty = none */
     uint8_t proxy_sealed[URL_BYTES + DIGEST_SEAL_EXTRA_BYTES]; /* its password (store/proxy.h) */
     uint32_t proxy_sealed_bytes;
     char tls_ca_file[256];

@@ -49,6 +49,7 @@
     }
 
 const char *const rows_platforms[] = { "openai", "anthropic", "gemini", NULL };
+const char *const rows_translate[] = { "lenient", "strict", NULL };
 
 static const struct model_field user_fields[] = {
     { .name = "id",
@@ -215,6 +216,30 @@ static const struct model_field group_fields[] = {
       AT(group, models),
       .flags = SET | LISTED,
       .help = "Models its keys may ask for: globs, comma separated; empty = all." },
+    { .name = "model_map",
+      .type = MODEL_TEXT,
+      AT(group, model_map),
+      .flags = SET,
+      .help = "asked=wanted pairs, comma separated, before an account is chosen; the left side may "
+              "be a glob." },
+    { .name = "instructions",
+      .type = MODEL_TEXT,
+      AT(group, instructions),
+      .flags = SET,
+      .help = "System text for accounts that speak responses, of requests that have none; not for "
+              "Codex." },
+    { .name = "effort_map",
+      .type = MODEL_TEXT,
+      AT(group, effort_map),
+      .flags = SET,
+      .help = "asked=sent pairs of reasoning efforts, comma separated, of translated requests." },
+    { .name = "translate_mode",
+      .type = MODEL_CHOICE,
+      AT(group, translate_mode),
+      .choices = rows_translate,
+      .flags = SET,
+      .standard = "lenient",
+      .help = "What an account's dialect has no word for: lenient drops hints, strict refuses." },
     { .name = "concurrency",
       .type = MODEL_U32,
       AT(group, concurrency),
@@ -328,6 +353,12 @@ static const struct model_field account_fields[] = {
       AT(account, dialects),
       .flags = SET,
       .help = "Dialects it speaks, comma separated; empty = those of its platform." },
+    { .name = "caps",
+      .type = MODEL_TEXT,
+      AT(account, caps),
+      .flags = SET,
+      .help = "What it can do else than usual in its dialects, when translating: reasoning_model, "
+              "no-custom_tools, max_field=max_tokens, effort=low+high, ..." },
     { .name = "proxy",
       .type = MODEL_TEXT,
       AT(account, proxy),
@@ -455,4 +486,6 @@ const struct model_table rows_tables[MODEL_KINDS] = {
                      FIELDS(plan) },
 };
 
-_Static_assert(sizeof(enum model_platform) == sizeof(uint32_t), "a choice is read as 32 bits");
+_Static_assert(sizeof(enum model_platform) == sizeof(uint32_t) &&
+                   sizeof(enum model_translate) == sizeof(uint32_t),
+               "a choice is read as 32 bits");

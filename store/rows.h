@@ -14,5 +14,7 @@
 extern const struct model_table rows_tables[MODEL_KINDS];
 /* By enum model_platform; NULL ends it. */
 extern const char *const rows_platforms[];
+/* By enum model_translate; NULL ends it. */
+extern const char *const rows_translate[];
 
 #endif

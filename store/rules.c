@@ -91,6 +91,22 @@ check_model_map(const char *list, char why[MODEL_WHY_BYTES])
     return ERR_OK;
 }
 
+/* What the words mean is for the dialects (proto/) to say; here only their shape. */
+static enum err
+check_effort_map(const char *list, char why[MODEL_WHY_BYTES])
+{
+    struct str rest = str_of(list);
+    struct str row;
+    while (match_next(&rest, &row)) {
+        struct str sent = row;
+        struct str asked = str_trim(str_cut(&sent, '='));
+        if (!match_name_is_good(asked) || !match_name_is_good(str_trim(sent))) {
+            return refuse(why, "effort_map", row, "is not like high=xhigh");
+        }
+    }
+    return ERR_OK;
+}
+
 static enum err
 check_dialects(const char *list, char why[MODEL_WHY_BYTES])
 {
@@ -195,7 +211,9 @@ rules_check(enum model_kind kind, const void *object, char why[MODEL_WHY_BYTES])
     case MODEL_GROUP: {
         const struct group *group = object;
         enum err err = check_name("name", group->name, why);
-        return err != ERR_OK ? err : check_globs("models", group->models, why);
+        err = err != ERR_OK ? err : check_globs("models", group->models, why);
+        err = err != ERR_OK ? err : check_model_map(group->model_map, why);
+        return err != ERR_OK ? err : check_effort_map(group->effort_map, why);
     }
     case MODEL_PLAN: {
         const struct plan *plan = object;

@@ -9,6 +9,7 @@
 #include "shm/counter.h"
 #include "shm/heritage.h"
 #include "worker/attempt.h"
+#include "worker/dispatch.h"
 #include "worker/gatekeeper.h"
 #include "worker/relay.h"
 #include "worker/workerconf.h"
@@ -233,7 +234,7 @@ static uint64_t
 class_of(const struct relay *relay)
 {
     const struct hash_key *key = &relay->worker->segment->hash_key;
-    uint64_t hash = hash_bytes(key, relay->model) ^ (uint64_t)bridge_row(relay)->dialect;
+    uint64_t hash = hash_bytes(key, dispatch_model(relay)) ^ (uint64_t)bridge_row(relay)->dialect;
     for (uint32_t i = 0; i < relay->tried_count; i++) {
         hash = hash_u64(key, hash ^ relay->tried[i]);
     }

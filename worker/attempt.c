@@ -32,7 +32,7 @@ want_of(struct relay *relay)
                                  .view = relay->view,
                                  .group = relay->group,
                                  .dialect = bridge_row(relay)->dialect,
-                                 .model = relay->model,
+                                 .model = dispatch_model(relay),
                                  .tried = relay->tried,
                                  .tried_count = relay->tried_count,
                                  .now_ms = loop_now_ms(relay->worker->loop),

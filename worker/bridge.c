@@ -18,6 +18,9 @@
 /* From this version on Anthropic's clients know the newer shapes; dates compare as text. */
 #define NEW_ANTHROPIC "2026-10-21"
 
+/* Names of fields that were left out, in one field of the answer's head; the rest is not told. */
+#define DROPPED_BYTES_MAX 512u
+
 static void on_rest(struct loop_task *task);
 
 void
@@ -85,10 +88,24 @@ bridge_is_on(const struct relay *relay)
     return bridge_row(relay)->dialect != relay->row->dialect;
 }
 
-const char *
-bridge_pair(const struct relay *relay)
+struct str
+bridge_fields(struct relay *relay, struct str more)
 {
-    return translate_pair(relay->row->dialect, bridge_row(relay)->dialect);
+    if (relay->row == NULL || relay->request == NULL || !bridge_is_on(relay)) {
+        return more;
+    }
+    struct arena *arena = &relay->request->arena;
+    char text[DROPPED_BYTES_MAX];
+    struct str dropped = STR("");
+    if (relay->bridge.translate != NULL) {
+        dropped = translate_dropped(relay->bridge.translate, text, sizeof text);
+    }
+    const char *pair = translate_pair(relay->row->dialect, bridge_row(relay)->dialect);
+    const char *name = dropped.len == 0 ? "" : "x-sub2api-dropped: ";
+    struct str fields =
+        arena_printf(arena, "x-protocol-translation: %s\r\n%s%.*s%s%.*s", pair, name,
+                     STR_ARG(dropped), dropped.len == 0 ? "" : "\r\n", STR_ARG(more));
+    return fields.data == NULL ? more : fields;
 }
 
 /* --- the request --- */
@@ -105,6 +122,7 @@ static enum err
 open_translation(struct relay *relay, struct hub_problem *problem)
 {
     struct bridge *bridge = &relay->bridge;
+    const struct group *group = &relay->view->groups[relay->group].group;
     struct translate_setup setup = {
         .client = relay->row->dialect,
         .body = relay->request->body,
@@ -112,6 +130,8 @@ open_translation(struct relay *relay, struct hub_problem *problem)
         .stream = relay->wants_stream,
         .is_array = relay->wants_array,
         .new_anthropic = is_new_anthropic(relay),
+        .is_strict = group->translate_mode == MODEL_STRICT,
+        .effort_map = str_of(group->effort_map),
         /* The group's accounts are those that can read back what they signed. */
         .carrier = { .key = relay->worker->segment->hash_key, .scope = (uint32_t)relay->group_id },
         .seed = rand_u64(),
@@ -141,11 +161,17 @@ bridge_encode(struct relay *relay, struct str model, struct str *out, struct hub
         return err;
     }
     struct caps caps;
-    caps_default(&caps, bridge_row(relay)->dialect);
-    struct hub_target target = { .dialect = bridge_row(relay)->dialect,
+    enum dialect spoken = bridge_row(relay)->dialect;
+    const struct group *group = &relay->view->groups[relay->group].group;
+    caps_default(&caps, spoken);
+    caps_apply(&caps, spoken, str_of(relay->choice.account->account.caps));
+    struct str instructions = str_of(spoken == DIALECT_RESPONSES ? group->instructions : "");
+    struct hub_target target = { .dialect = spoken,
+                                 .instructions = instructions,
                                  .model = model,
                                  .caps = &caps,
-                                 .stream = relay->wants_stream };
+                                 .stream = relay->wants_stream || caps.must_stream };
+    bridge->asks_stream = target.stream;
     buf_clear(&bridge->body);
     err = translate_encode(bridge->translate, &target, &bridge->body, problem);
     if (err == ERR_OK) {

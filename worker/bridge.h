@@ -37,6 +37,7 @@ struct bridge {
     struct translate *translate;    /* NULL = not open: not translated, or the client is gone */
     struct arena arena;             /* of it; used while it is open */
     struct buf body;                /* as the account gets it; used while it is open */
+    bool asks_stream;               /* the account is asked for a stream */
     bool is_over;                   /* the provider is done, the client has not taken all */
     struct loop_task rest;          /* the client has: goes on, outside http/server's call */
 };
@@ -57,8 +58,9 @@ void bridge_choose(struct relay *relay, struct select_want *want);
 const struct endpoint_row *bridge_row(const struct relay *relay);
 /* Is this attempt's answer in another dialect than the client's? */
 bool bridge_is_on(const struct relay *relay);
-/* "anthropic->chat" */
-const char *bridge_pair(const struct relay *relay);
+/* `more` behind the fields that tell of a translation: the pair, and what was left out of the
+ * request, as far as that is known yet. Only `more` when nothing is translated. */
+struct str bridge_fields(struct relay *relay, struct str more);
 
 /* The body for the chosen account, valid until the next call or bridge_close(); the answer can be
  * read after it. ERR_BAD: *problem is for the client. ERR_FULL: too large, or no memory. */

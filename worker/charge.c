@@ -9,6 +9,7 @@
 #include "store/match.h"
 #include "store/storeconf.h"
 #include "upstream/bill.h"
+#include "worker/dispatch.h"
 #include "worker/purse.h"
 #include "worker/relay.h"
 
@@ -22,16 +23,24 @@ is_billable(const struct relay *relay)
 
 /* --- admission --- */
 
-/* The price of the first name that an account of the group makes of the model. */
+/* The price of what the group makes of the model, or of the first name that an account of the group
+ * makes of that. */
 static const struct pricecard *
 find_mapped(const struct relay *relay)
 {
     const struct catalog_view *view = relay->view;
     const struct catalog_group *group = &view->groups[relay->group];
+    struct str wanted = dispatch_model(relay);
+    if (wanted.data != relay->model.data) {
+        const struct pricecard *card = pricelist_find(view->prices, wanted);
+        if (card != NULL) {
+            return card;
+        }
+    }
     for (uint32_t i = 0; i < group->account_count; i++) {
         const struct account *account = &view->accounts[group->accounts[i]].account;
-        struct str sent = match_mapped(account->model_map, relay->model);
-        if (sent.data == relay->model.data) {
+        struct str sent = match_mapped(account->model_map, wanted);
+        if (sent.data == wanted.data) {
             continue;
         }
         const struct pricecard *card = pricelist_find(view->prices, sent);

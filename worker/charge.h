@@ -2,11 +2,11 @@
  * charge.h - which prices a request has, from its admission on.
  *
  * The price is that of the model the client asked for, as the price list of the admission has it; a
- * name without a price has that of the model that the group's accounts make of it (model_map), the
- * first account in their order that has one. It stays what it was, however long the request takes
- * and whoever serves it: what a client pays depends neither on the account nor on a change of
- * prices under way. What it costs the operator is the price of the model that was sent, times the
- * account's multiplier.
+ * name without a price has that of what the group makes of it (its model_map), else of the model
+ * that the group's accounts make of that (theirs), the first account in their order that has one.
+ * It stays what it was, however long the request takes and whoever serves it: what a client pays
+ * depends neither on the account nor on a change of prices under way. What it costs the operator is
+ * the price of the model that was sent, times the account's multiplier.
  *
  * The tier follows what is known: the service tier asked for until the answer names its own, the
  * estimated input until the usage comes. The lease always has the prices of the tier that holds, so

@@ -12,6 +12,7 @@
 #include "shm/health.h"
 #include "shm/spell.h"
 #include "store/match.h"
+#include "worker/dispatch.h"
 #include "worker/relay.h"
 
 /* So long an account is not asked for a model that its provider does not have. */
@@ -78,7 +79,7 @@ culprit_is_model(const struct relay *relay, const struct retry_decision *decisio
         return false;
     }
     const struct account *account = &relay->choice.account->account;
-    struct str sent = match_mapped(account->model_map, relay->model);
+    struct str sent = match_mapped(account->model_map, dispatch_model(relay));
     /* Only Gemini names it apart from the message; others may repeat the request in the body. */
     bool in_body = bridge_row(relay)->dialect == DIALECT_GEMINI &&
                    stands_in(buf_str(&relay->stream.tail), sent);
@@ -91,8 +92,8 @@ culprit_missing(struct relay *relay)
 {
     struct worker *worker = relay->worker;
     CHECK(relay->has_choice && relay->model.len > 0);
-    spell_cast(worker->segment, relay->choice.account->account.index, relay->model, MODEL_REST_MS,
-               loop_now_ms(worker->loop));
+    spell_cast(worker->segment, relay->choice.account->account.index, dispatch_model(relay),
+               MODEL_REST_MS, loop_now_ms(worker->loop));
 }
 
 /* --- the account --- */
@@ -126,7 +127,7 @@ culprit_note(struct relay *relay, const struct retry_decision *decision, enum ex
     CHECK(relay->has_choice);
     log_attempt(relay, decision, is_models, why);
     if (is_models) {
-        spell_fail(worker->segment, index, relay->model, retry_after_ms, now_ms);
+        spell_fail(worker->segment, index, dispatch_model(relay), retry_after_ms, now_ms);
     }
     if (!is_models && decision->blame != RETRY_NO_BLAME) {
         health_failure(worker->segment, worker->slot, index,

@@ -10,6 +10,14 @@
 #include "upstream/request.h"
 #include "worker/relay.h"
 
+struct str
+dispatch_model(const struct relay *relay)
+{
+    CHECK(relay->view != NULL && relay->group < relay->view->group_count);
+    const struct group *group = &relay->view->groups[relay->group].group;
+    return relay->model.len == 0 ? relay->model : match_mapped(group->model_map, relay->model);
+}
+
 static void
 note_account(struct relay *relay, struct str sent)
 {
@@ -30,7 +38,29 @@ note_account(struct relay *relay, struct str sent)
     charge_account(relay, sent);
 }
 
-/* The body as this account gets it: its name of the model, usage asked for in chat streams. */
+static bool
+begins(const struct relay *relay, struct str name, struct str with)
+{
+    struct str value = header_find(&relay->request->head.headers, name);
+    return value.len >= with.len && str_equal_nocase(str_make(value.data, with.len), with);
+}
+
+/* The group's default, for clients that bring none. Codex has its own, as a message of the input.
+ */
+static struct str
+instructions_of(const struct relay *relay)
+{
+    const char *text = relay->view->groups[relay->group].group.instructions;
+    if (text[0] == '\0' || relay->row->endpoint != ENDPOINT_RESPONSES ||
+        begins(relay, STR("originator"), STR("codex")) ||
+        begins(relay, STR("user-agent"), STR("codex"))) {
+        return STR("");
+    }
+    return str_of(text);
+}
+
+/* The body as this account gets it: its name of the model, usage asked for in chat streams, the
+ * group's instructions. */
 static enum err
 make_body(struct relay *relay, struct str sent, struct splice *out)
 {
@@ -40,6 +70,7 @@ make_body(struct relay *relay, struct str sent, struct splice *out)
     relay->added_usage = is_chat && relay->wants_stream && relay->peek->usage != PEEK_USAGE_ON &&
                          relay->peek->usage != PEEK_USAGE_ODD && !relay->peek->is_multipart;
     want.include_usage = relay->added_usage;
+    want.instructions = instructions_of(relay);
     bool in_body = (relay->row->flags & ENDPOINT_MODEL_BODY) != 0;
     if (in_body && sent.data != relay->model.data && relay->peek->model_span.bytes > 0) {
         want.model = sent;
@@ -69,7 +100,7 @@ make_translated(struct relay *relay, struct str sent, struct str pieces[CLIENT_P
                                  .endpoint = bridge_row(relay)->endpoint,
                                  .method = STR("POST"),
                                  .model = sent,
-                                 .headers = relay->wants_stream ? &for_stream : NULL,
+                                 .headers = relay->bridge.asks_stream ? &for_stream : NULL,
                                  .body_bytes = pieces[1].len,
                                  .has_body = true,
                                  .wants_sse = relay->wants_stream };
@@ -81,7 +112,7 @@ dispatch_make(struct relay *relay, struct str pieces[CLIENT_PIECES_MAX], uint32_
               struct hub_problem *problem)
 {
     const struct catalog_account *account = relay->choice.account;
-    struct str sent = match_mapped(account->account.model_map, relay->model);
+    struct str sent = match_mapped(account->account.model_map, dispatch_model(relay));
     if (bridge_is_on(relay)) {
         enum err failed = make_translated(relay, sent, pieces, problem);
         if (failed == ERR_OK) {

@@ -18,6 +18,10 @@
 struct relay;
 struct hub_problem;
 
+/* The model that accounts are chosen by: what the group makes of the one that was asked for. It
+ * points into the view, or is the asked one: read it again after a change of views. */
+struct str dispatch_model(const struct relay *relay);
+
 /* For the chosen account, which the lease names from here on. The pieces live until the request's
  * memory goes. ERR_BAD: the client's fault, *problem says why when it was translated. ERR_FULL: no
  * memory, or too large to be translated. */

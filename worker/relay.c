@@ -74,7 +74,7 @@ relay_reply_to(struct relay *relay)
     return (struct reply_to){ .request = relay->request,
                               .dialect = relay->hit.dialect,
                               .request_id = relay->id,
-                              .limits = minute_fields(relay),
+                              .more = bridge_fields(relay, minute_fields(relay)),
                               .is_array = relay->wants_array };
 }
 

@@ -161,6 +161,7 @@ void relay_kill(struct relay *relay);
 /* stream.c tells: the answer is over. `code` NULL = success. */
 void relay_finish(struct relay *relay, const char *code);
 
+/* While its request is there. */
 struct reply_to relay_reply_to(struct relay *relay);
 const char *relay_state_text(enum relay_state state);
 

@@ -24,7 +24,7 @@ reply_id_fields(const struct reply_to *to)
     static const struct str second = { "request-id: ", 12 };
     size_t id_len = strlen(to->request_id);
     char *text = arena_alloc_raw(&to->request->arena,
-                                 plain.len + second.len + 2 * (id_len + 2) + to->limits.len);
+                                 plain.len + second.len + 2 * (id_len + 2) + to->more.len);
     if (text == NULL) {
         return STR("");
     }
@@ -34,8 +34,8 @@ reply_id_fields(const struct reply_to *to)
         end = mempcpy(mempcpy(end, second.data, second.len), to->request_id, id_len);
         end = mempcpy(end, "\r\n", 2);
     }
-    if (to->limits.len > 0) {
-        end = mempcpy(end, to->limits.data, to->limits.len);
+    if (to->more.len > 0) {
+        end = mempcpy(end, to->more.data, to->more.len);
     }
     return str_make(text, (size_t)(end - text));
 }

@@ -32,7 +32,7 @@ struct reply_to {
     struct server_request *request;
     enum dialect dialect;
     const char *request_id; /* "req_..." */
-    struct str limits;      /* fields about the minute's limits; may be empty */
+    struct str more;        /* fields about the minute's limits and translation; may be empty */
     bool is_array;          /* Gemini stream without alt=sse: every error is an array of one */
 };
 
@@ -41,7 +41,7 @@ void reply_error(const struct reply_to *to, const struct reply *reply);
 /* Answers 200 with this JSON and ends the request. */
 void reply_json(const struct reply_to *to, struct str body);
 
-/* The fields of any answer ("x-request-id: ...\r\n", limits), into the request's arena. */
+/* The fields of any answer ("x-request-id: ...\r\n" and more), into the request's arena. */
 struct str reply_id_fields(const struct reply_to *to);
 
 /* May the same request succeed later? */

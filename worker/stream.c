@@ -173,10 +173,6 @@ stream_own_fields(struct relay *relay)
 {
     struct reply_to to = relay_reply_to(relay);
     struct str ids = reply_id_fields(&to);
-    if (bridge_is_on(relay)) {
-        ids = arena_printf(&relay->request->arena, "x-protocol-translation: %s\r\n%.*s",
-                           bridge_pair(relay), STR_ARG(ids));
-    }
     if (!relay->stream.is_sse) {
         return ids;
     }

@@ -248,3 +248,23 @@ Test(explain, leaves_a_slow_account_as_a_worker_does)
     SAYS(office, "\"chosen\":\"a\"");
     office_close(office);
 }
+
+Test(explain, says_what_the_group_makes_of_the_model_and_who_translates)
+{
+    struct office *office = open_two();
+    EXPECT(office, 200, "PATCH", "/v1/groups/default", "{\"model_map\":\"m=big\"}");
+    ASK(office, "");
+    SAYS(office, "\"wanted\":\"big\"");
+    SAYS(office, "\"spoken\":\"chat\"");
+    SAYS(office, "a would serve it; the group makes big of it\"");
+    ASK(office, "&dialect=anthropic");
+    SAYS(office, "\"spoken\":\"chat\"");
+    SAYS(office, "; translated anthropic->chat\"");
+    SAYS(office, "\"ok\":true");
+    office_account(office, "d", ",\"dialects\":\"anthropic\",\"models\":\"big\"");
+    EXPECT(office, 200, "POST", "/v1/accounts/d/disable", "");
+    ASK(office, "&dialect=anthropic");
+    SAYS(office, "\"spoken\":\"anthropic\"");
+    SAYS(office, "\"ok\":false");
+    office_close(office);
+}

@@ -223,3 +223,19 @@ Test(objects, of_an_account_that_is_reset_or_given_another_key_start_fresh)
     EXPECT(office, 405, "GET", "/v1/accounts/a/reset", "");
     office_close(office);
 }
+
+Test(objects, words_of_the_dialects_are_checked)
+{
+    struct office *office = office_open();
+    office_account(office, "a", "");
+    EXPECT(office, 400, "PATCH", "/v1/groups/default", "{\"effort_map\":\"high=much\"}");
+    SAYS(office, "like high=xhigh");
+    EXPECT(office, 200, "PATCH", "/v1/groups/default", "{\"effort_map\":\"high=xhigh\"}");
+    SAYS(office, "\"effort_map\":\"high=xhigh\"");
+    EXPECT(office, 400, "PATCH", "/v1/groups/default", "{\"translate_mode\":\"odd\"}");
+    SAYS(office, "translate_mode: one of lenient strict");
+    EXPECT(office, 400, "PATCH", "/v1/accounts/a", "{\"caps\":\"web_search,fly\"}");
+    SAYS(office, "is none that can be set");
+    EXPECT(office, 200, "PATCH", "/v1/accounts/a", "{\"caps\":\"no-web_search\"}");
+    office_close(office);
+}

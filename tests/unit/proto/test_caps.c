@@ -1,5 +1,6 @@
 /* What an account can do, as it is set by name. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "proto/caps.h"
 
@@ -97,4 +98,42 @@ Test(caps, of_other_types_names_and_sizes_are_refused)
         cr_expect_eq(set(&caps, bad[i].dialect, bad[i].name, bad[i].json), ERR_BAD, "%s %s",
                      bad[i].name, bad[i].json);
     }
+}
+
+Test(caps, are_read_from_an_accounts_list)
+{
+    struct caps caps;
+    struct str bad;
+    struct str list =
+        STR("reasoning-model, no-custom_tools,max_field=max_tokens, effort=low+high,"
+            "delete_fields=user+metadata,thinking=adaptive, family=3,max_output=4096");
+    cr_expect(caps_list_is_good(list, &bad), "%.*s", STR_ARG(bad));
+    caps_default(&caps, DIALECT_CHAT);
+    caps_apply(&caps, DIALECT_CHAT, list);
+    cr_expect(caps.reasoning_model && !caps.custom_tools && caps.max_tokens);
+    cr_expect_eq(caps.efforts, 1u << HUB_EFFORT_LOW | 1u << HUB_EFFORT_HIGH);
+    cr_expect_eq(caps.output_max, 4096);
+    cr_expect_str_eq(caps.deleted[1], "metadata");
+    caps_default(&caps, DIALECT_ANTHROPIC);
+    caps_apply(&caps, DIALECT_ANTHROPIC, list);
+    cr_expect(caps.thinking == CAPS_ADAPTIVE && !caps.reasoning_model,
+              "what another dialect has is left out");
+    caps_default(&caps, DIALECT_GEMINI);
+    caps_apply(&caps, DIALECT_GEMINI, list);
+    cr_expect(caps.family == 30 && caps.sig_required);
+}
+
+Test(caps, that_nobody_has_are_found_in_a_list)
+{
+    static const char *const lists[] = { "fly",           "no-effort=low", "effort=much",
+                                         "max_output=x",  "family=",       "no-",
+                                         "thinking=deep", "delete_fields", "reasoning_model=\"" };
+    struct str bad;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "web_search,%s", lists[i]);
+        cr_expect(!caps_list_is_good(str_of(text), &bad), "%s", text);
+        cr_expect(str_equal(bad, str_of(lists[i])), "%.*s", STR_ARG(bad));
+    }
+    cr_expect(caps_list_is_good(STR(""), &bad) && caps_list_is_good(STR(" ,, "), &bad));
 }

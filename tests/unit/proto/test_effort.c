@@ -60,3 +60,17 @@ Test(effort, becomes_the_nearest_that_the_model_has)
         cr_expect_eq(effort_degrade(cases[i].asked, cases[i].mask), cases[i].got, "case %zu", i);
     }
 }
+
+Test(effort, of_a_group_is_mapped_by_word)
+{
+    struct str map = STR("high=xhigh, none = low,,");
+    cr_expect_eq(effort_mapped(map, HUB_EFFORT_HIGH), HUB_EFFORT_XHIGH);
+    cr_expect_eq(effort_mapped(map, HUB_EFFORT_OFF), HUB_EFFORT_LOW);
+    cr_expect_eq(effort_mapped(map, HUB_EFFORT_MEDIUM), HUB_EFFORT_MEDIUM);
+    cr_expect_eq(effort_mapped(map, HUB_EFFORT_UNSET), HUB_EFFORT_UNSET);
+    cr_expect_eq(effort_mapped(map, HUB_EFFORT_AUTO), HUB_EFFORT_AUTO);
+    cr_expect_eq(effort_mapped(STR("high=much"), HUB_EFFORT_HIGH), HUB_EFFORT_HIGH);
+    cr_expect(effort_map_is_good(map) && effort_map_is_good(STR("")));
+    cr_expect(!effort_map_is_good(STR("high")) && !effort_map_is_good(STR("high=much")) &&
+              !effort_map_is_good(STR("much=high")));
+}

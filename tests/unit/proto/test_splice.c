@@ -190,3 +190,35 @@ Test(splice, renames_the_model_in_geminis_bodies)
     cr_expect_eq(splice_make(body, &peek, &want, &small, &splice), ERR_FULL);
     arena_reset(&small);
 }
+
+/* Only where the body says none: absent, null or empty. */
+Test(splice, adds_instructions)
+{
+    static const struct {
+        const char *body;
+        const char *expected;
+    } rows[] = {
+        { "{\"model\":\"a\",\"input\":\"x\"}",
+          "{\"model\":\"b\",\"input\":\"x\",\"instructions\":\"be \\\"good\\\"\"}" },
+        { "{\"instructions\" : null,\"model\":\"a\",\"input\":\"x\"}",
+          "{\"instructions\" : \"be \\\"good\\\"\",\"model\":\"b\",\"input\":\"x\"}" },
+        { "{\"model\":\"a\",\"instructions\":\"\",\"input\":\"x\"}",
+          "{\"model\":\"b\",\"instructions\":\"be \\\"good\\\"\",\"input\":\"x\"}" },
+        { "{\"model\":\"a\",\"instructions\":\"mine\",\"input\":\"x\"}",
+          "{\"model\":\"b\",\"instructions\":\"mine\",\"input\":\"x\"}" },
+    };
+    struct arena arena;
+    arena_init(&arena, 65536);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct peek peek;
+        struct peek_error error;
+        struct splice splice;
+        struct str body = str_of(rows[i].body);
+        cr_assert_eq(peek_json(ENDPOINT_RESPONSES, body, &peek, &error), ERR_OK, "%zu", i);
+        struct splice_want want = { .model = STR("b"), .instructions = STR("be \"good\"") };
+        cr_assert_eq(splice_make(body, &peek, &want, &arena, &splice), ERR_OK);
+        struct str got = joined(&splice);
+        cr_expect(str_equal(got, str_of(rows[i].expected)), "%.*s", STR_ARG(got));
+    }
+    arena_reset(&arena);
+}

@@ -67,6 +67,9 @@ Test(rules, lists_hold_what_they_are_for)
     BAD(MODEL_KEY, object.key.addresses, "10.0.0.0/8, host", "addresses: \"host\"");
     BAD(MODEL_KEY, object.key.addresses, "10.0.0.0/33", "addresses:");
     BAD(MODEL_GROUP, object.group.models, "a b", "models:");
+    BAD(MODEL_GROUP, object.group.model_map, "a", "model_map: \"a\"");
+    BAD(MODEL_GROUP, object.group.effort_map, "high=xhigh,low", "effort_map: \"low\"");
+    BAD(MODEL_GROUP, object.group.effort_map, "high=a b", "effort_map:");
     BAD(MODEL_ACCOUNT, object.account.models, "a b", "models:");
     BAD(MODEL_ACCOUNT, object.account.groups, "a, b c", "group: \"b c\"");
     BAD(MODEL_ACCOUNT, object.account.groups, "a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q", "at most 16");

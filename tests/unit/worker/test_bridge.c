@@ -217,3 +217,102 @@ Test(bridge, a_client_that_leaves_takes_the_translation_with_it, .timeout = 30)
     }
     mill_stop(mill);
 }
+
+static void
+be_strict(struct group *group)
+{
+    group->translate_mode = MODEL_STRICT;
+}
+
+static void
+map_effort(struct group *group)
+{
+    snprintf(group->effort_map, sizeof group->effort_map, "high=low");
+}
+
+/* What has no counterpart is named; a strict group refuses it instead. */
+Test(bridge, what_is_left_out_is_told_or_refused, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill_run(mill);
+    int client = ask_messages(mill, ",\"top_k\":5,\"odd_one\":1");
+    cr_expect(!has(mill->asked, "top_k"), "%s", mill->asked);
+    mill_answer(mill, "200 OK", "application/json", CHAT_ANSWER);
+    mill_read(mill, client, "\"output_tokens\":3");
+    close(client);
+    cr_expect(has(mill->answer, "\r\nx-sub2api-dropped: odd_one,top_k\r\n"), "%s", mill->answer);
+    mill_group(mill, be_strict);
+    const char *answer = mill_talk(mill, MESSAGES, "k", ASKED ",\"top_k\":5}");
+    cr_expect(mill_is(answer, 400, "unsupported_parameter"), "%s", answer);
+    cr_expect(has(answer, "top_k"), "%s", answer);
+    cr_expect(has(answer, "\r\nx-protocol-translation: anthropic->chat\r\n"), "%s", answer);
+    mill_stop(mill);
+}
+
+static void
+be_old_chat(struct account *account)
+{
+    speak_chat(account);
+    snprintf(account->caps, sizeof account->caps, "max_field=max_tokens,effort=low+high");
+}
+
+Test(bridge, knows_what_account_and_group_say_of_requests, .timeout = 30)
+{
+    struct mill *mill = mill_make();
+    mill->confs.worker.sticky_ms = 0;
+    mill_account(mill, "one", be_old_chat);
+    mill_key(mill, "k", NULL);
+    mill_group(mill, map_effort);
+    mill_run(mill);
+    int client = ask_messages(mill, ",\"output_config\":{\"effort\":\"high\"}");
+    cr_expect(has(mill->asked, "\"max_tokens\":9"), "%s", mill->asked);
+    cr_expect(has(mill->asked, "\"reasoning_effort\":\"low\""), "%s", mill->asked);
+    mill_answer(mill, "200 OK", "application/json", CHAT_ANSWER);
+    mill_read(mill, client, "\"output_tokens\":3");
+    close(client);
+    mill_stop(mill);
+}
+
+static void
+only_stream(struct account *account)
+{
+    be_one(account);
+    snprintf(account->dialects, sizeof account->dialects, "responses");
+    snprintf(account->caps, sizeof account->caps, "must_stream");
+}
+
+#define RESPONSES_EVENT(name, more) \
+    "event: response." name "\ndata: {\"type\":\"response." name "\"," more "}\n\n"
+#define RESPONSES_OBJECT(status, output)                                                     \
+    "\"response\":{\"id\":\"r\",\"object\":\"response\",\"created_at\":1,\"model\":\"one\"," \
+    "\"status\":\"" status "\",\"output\":[" output "]"
+
+/* Its stream is collected for a client that asked for none; the group's text goes first. */
+Test(bridge, an_account_that_only_streams_serves_others_too, .timeout = 30)
+{
+    struct mill *mill = mill_make();
+    mill->confs.worker.sticky_ms = 0;
+    mill_account(mill, "one", only_stream);
+    mill_key(mill, "k", NULL);
+    mill_run(mill);
+    int client = ask_messages(mill, "");
+    cr_expect(has(mill->asked, "\"stream\":true"), "%s", mill->asked);
+    mill_begin_stream(mill);
+    say(mill, RESPONSES_EVENT("created", RESPONSES_OBJECT("in_progress", "") "}"));
+    say(mill,
+        RESPONSES_EVENT(
+            "completed",
+            RESPONSES_OBJECT(
+                "completed",
+                "{\"type\":\"message\",\"id\":\"m\",\"role\":\"assistant\","
+                "\"status\":\"completed\",\"content\":[{\"type\":"
+                "\"output_text\",\"text\":\"whole\",\"annotations\":[]}]}") ",\"usage\":{\"input_"
+                                                                            "tokens\":5,\"output_"
+                                                                            "tokens\":3}}"));
+    mill_end_stream(mill);
+    mill_read(mill, client, "\"output_tokens\":3");
+    close(client);
+    cr_expect(has(mill->answer, "\"text\":\"whole\""), "%s", mill->answer);
+    cr_expect(has(mill->answer, "application/json"), "%s", mill->answer);
+    mill_stop(mill);
+}

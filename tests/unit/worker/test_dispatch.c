@@ -101,3 +101,62 @@ Test(dispatch, of_what_cannot_be_translated_names_the_field, .timeout = 30)
     cr_expect(has(answer, "\"param\":\"n\""), "%s", answer);
     mill_stop(mill);
 }
+
+static void
+map_in_group(struct group *group)
+{
+    snprintf(group->model_map, sizeof group->model_map, "claude-*=big,claude-haiku=small,big=x");
+    snprintf(group->instructions, sizeof group->instructions, "be good");
+}
+
+static void
+serve_big(struct account *account)
+{
+    snprintf(account->models, sizeof account->models, "big");
+    snprintf(account->model_map, sizeof account->model_map, "big=real-big");
+}
+
+/* Before an account is chosen: exact, then the longest glob, and once only. */
+Test(dispatch, asks_accounts_for_what_the_group_makes_of_the_model, .timeout = 30)
+{
+    struct mill *mill = mill_make();
+    mill_account(mill, "acme", serve_big);
+    mill_key(mill, "k", NULL);
+    mill_group(mill, map_in_group);
+    mill_run(mill);
+    const char *asked = sent(mill, CHAT, "{\"model\":\"claude-opus\"," TALK "}");
+    cr_expect(has(asked, "{\"model\":\"real-big\"," TALK "}"), "%s", asked);
+    struct ledger_record record;
+    mill_record(mill, &record);
+    cr_expect_str_eq(record.model, "claude-opus");
+    cr_expect_str_eq(record.model_sent, "real-big");
+    const char *answer = mill_talk(mill, CHAT, "k", "{\"model\":\"claude-haiku\"," TALK "}");
+    cr_expect(mill_is(answer, 404, "model_not_found"), "%s", answer);
+    cr_expect(has(answer, "'claude-haiku'"), "by the name that was asked for: %s", answer);
+    mill_stop(mill);
+}
+
+Test(dispatch, gives_the_groups_instructions_to_who_brings_none, .timeout = 30)
+{
+    struct mill *mill = mill_make();
+    mill_account(mill, "acme", NULL);
+    mill_key(mill, "k", NULL);
+    mill_group(mill, map_in_group);
+    mill_run(mill);
+    const char *asked = sent(mill, "/v1/responses", "{\"model\":\"m\",\"input\":\"x\"}");
+    cr_expect(has(asked, "\"input\":\"x\",\"instructions\":\"be good\"}"), "%s", asked);
+    asked = sent(mill, "/v1/responses", "{\"model\":\"m\",\"instructions\":\"own\"}");
+    cr_expect(has(asked, "{\"model\":\"m\",\"instructions\":\"own\"}"), "%s", asked);
+    asked = sent(mill, CHAT, "{\"model\":\"m\"," TALK "}");
+    cr_expect(!has(asked, "be good"), "only where responses is spoken: %s", asked);
+    int client = mill_connect(mill);
+    mill_send(client, "POST /v1/responses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
+                      "originator: codex_exec\r\nContent-Length: 23\r\n\r\n"
+                      "{\"model\":\"m\",\"input\":1}");
+    mill_take(mill);
+    cr_expect(!has(mill->asked, "be good"), "Codex: %s", mill->asked);
+    mill_answer(mill, "200 OK", "application/json", "{}");
+    mill_read(mill, client, "{}");
+    close(client);
+    mill_stop(mill);
+}

@@ -12,6 +12,7 @@
 #include "upstream/hint.h"
 #include "upstream/reach.h"
 #include "worker/admit.h"
+#include "worker/counting.h"
 #include "worker/culprit.h"
 #include "worker/dispatch.h"
 #include "worker/relay.h"
@@ -90,6 +91,10 @@ refuse_exhausted(struct relay *relay)
     struct stream *stream = &relay->stream;
     const struct retry_decision *failure = &relay->failure;
     struct error_found found = { .message = "" };
+    if (counting_is(relay) && relay->request != NULL) {
+        counting_estimate(relay);
+        return;
+    }
     if (stream->is_error) {
         error_read(bridge_row(relay)->dialect, stream->status, buf_str(&stream->tail), &found);
     }
@@ -138,6 +143,9 @@ refuse_selection(struct relay *relay, enum select_result result)
                                      "No account of your group serves the model '%.*s' in "
                                      "the %s dialect",
                                      STR_ARG(relay->model), dialect_name(relay->row->dialect));
+    } else if (counting_is(relay)) {
+        counting_estimate(relay);
+        return;
     } else if (result == SELECT_RATE) {
         reply.status = 429;
         reply.code = "rate_limit_exceeded";
@@ -166,6 +174,10 @@ attempt_pick(struct relay *relay)
     lease_set_action(&worker->leases, relay->lease, LEASE_PICKING);
     struct select_want want = want_of(relay);
     bridge_choose(relay, &want);
+    if (counting_is_blind(relay)) {
+        counting_estimate(relay);
+        return;
+    }
     uint32_t pool = 0;
     bool has_elders = gate_peek(worker->segment, GATE_POOL, relay->group_id, &pool) == ERR_OK &&
                       gate_is_waited(worker->segment, pool, relay->arrived_ns);
@@ -393,6 +405,16 @@ body_retry_after(const struct relay *relay, const struct error_found *found)
     return seconds_of(ms > max_ms ? max_ms : ms);
 }
 
+/* What came says nothing about how the account is. */
+static void
+end_probe(struct relay *relay)
+{
+    if (relay->choice.is_probe) {
+        health_abandon(relay->worker->segment, relay->choice.account->account.index,
+                       loop_now_ms(relay->worker->loop));
+    }
+}
+
 /* A provider's whole error answer. */
 static void
 judge_error(struct relay *relay)
@@ -403,6 +425,11 @@ judge_error(struct relay *relay)
     char cleaned[EXCERPT_BYTES + 1];
     size_t length = error_clean(str_of(found.message), cleaned, sizeof cleaned);
     bool is_models = false;
+    if (counting_is_missing(relay, &found) && relay->request != NULL) {
+        end_probe(relay);
+        counting_estimate(relay);
+        return;
+    }
     struct retry_decision decision = decide(relay, &found, &is_models);
     if (decision.verdict == RETRY_SWITCH) {
         if (relay->retry_after_s == 0) {
@@ -412,10 +439,7 @@ judge_error(struct relay *relay)
         go_on(relay);
         return;
     }
-    if (relay->choice.is_probe) {
-        health_abandon(relay->worker->segment, relay->choice.account->account.index,
-                       loop_now_ms(relay->worker->loop));
-    }
+    end_probe(relay);
     if (stream->is_begun || relay->request == NULL) {
         stream_break(relay, stream->status, "upstream_rejected", str_make(cleaned, length));
         return;
@@ -460,6 +484,11 @@ judge_answer(struct relay *relay)
 static void
 end_answer(struct relay *relay)
 {
+    if (counting_is(relay) && bridge_is_on(relay) && relay->request != NULL &&
+        !relay->stream.is_begun) {
+        counting_finish(relay);
+        return;
+    }
     enum bridge_end end = bridge_is_on(relay) ? bridge_finish(relay) : BRIDGE_DONE;
     if (end == BRIDGE_FAILED) {
         judge_answer(relay);

@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "proto/blame.h"
 #include "proto/caps.h"
+#include "worker/counting.h"
 #include "worker/relay.h"
 #include "worker/reply.h"
 
@@ -62,13 +63,16 @@ bridge_choose(struct relay *relay, struct select_want *want)
     enum dialect own = relay->row->dialect;
     relay->bridge.row = relay->row;
     want->dialect = own;
-    if (!is_generation(relay->row->endpoint) || select_speaks(want, true)) {
+    bool is_count = counting_is(relay);
+    if ((!is_generation(relay->row->endpoint) && !is_count) || select_speaks(want, true)) {
         return;
     }
-    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
-        want->dialect = order[i];
-        if (translate_is_possible(own, order[i]) && select_speaks(want, false)) {
-            enum endpoint endpoint = translate_endpoint(order[i], relay->wants_stream, false);
+    for (size_t i = 0; i < DIALECT_COUNT; i++) {
+        /* Chat has no endpoint that counts: it comes last then. */
+        want->dialect = order[(i + (is_count ? 1 : 0)) % DIALECT_COUNT];
+        if (translate_is_possible(own, want->dialect) && select_speaks(want, false)) {
+            enum endpoint endpoint =
+                translate_endpoint(want->dialect, relay->wants_stream, is_count);
             relay->bridge.row = endpoint_row(endpoint);
             return;
         }
@@ -128,6 +132,7 @@ open_translation(struct relay *relay, struct hub_problem *problem)
         .body = relay->request->body,
         .model = relay->row->dialect == DIALECT_GEMINI ? relay->model : STR(""),
         .stream = relay->wants_stream,
+        .is_count = counting_is(relay),
         .is_array = relay->wants_array,
         .new_anthropic = is_new_anthropic(relay),
         .is_strict = group->translate_mode == MODEL_STRICT,

@@ -24,6 +24,7 @@
 #include "shm/gate.h"
 #include "shm/health.h"
 #include "shm/job.h"
+#include "shm/lack.h"
 #include "shm/lease.h"
 #include "shm/names.h"
 #include "shm/ring.h"
@@ -64,6 +65,7 @@ _Static_assert(sizeof(struct segment_head) <= SEGMENT_PAGE, "the head has its ow
     X(job_cells, struct job_cell, JOBS_MAX)                               \
     X(health_rows, struct health, s->accounts)                            \
     X(spells, struct spell_table, 1u)                                     \
+    X(lacks, struct lack_table, 1u)                                       \
     X(gate_keys, struct gate_key, s->gates)                               \
     X(gate_cells, struct gate_cell, (uint64_t)s->gates * s->stride)       \
     X(window_cells, struct window_cell, (uint64_t)s->gates * s->stride)   \
@@ -144,6 +146,7 @@ segment_bytes_used(const struct segment_want *want)
         return 0;
     }
     uint64_t fixed = SEGMENT_PAGE + sizeof(struct version_words) + sizeof(struct spell_table) +
+                     sizeof(struct lack_table) +
                      sizes.slots * (sizeof(struct slot) + sizeof(struct counter_row)) +
                      sizes.gates * sizeof(struct gate_key) + sizes.sticky * sizeof(uint64_t);
     uint64_t ring = (uint64_t)sizes.ring_cells * (RING_PAYLOAD_BYTES + sizeof(struct ring_stamp));

@@ -25,7 +25,7 @@
 #include "base/hash.h"
 
 #define SEGMENT_MAGIC 0x3149504132425553ull /* "SUB2API1" */
-#define SEGMENT_LAYOUT 9u                   /* grows with every change of any table */
+#define SEGMENT_LAYOUT 10u                  /* grows with every change of any table */
 #define SEGMENT_LINE 64u                    /* bytes of a cache line; every row begins on one */
 #define SEGMENT_BUILD_BYTES 64u
 
@@ -36,6 +36,7 @@ struct gate_cell;
 struct gate_key;
 struct health;
 struct job_cell;
+struct lack_table;
 struct lease;
 struct name_entry;
 struct name_want;
@@ -107,6 +108,7 @@ struct segment {
     struct job_cell *job_cells;            /* [JOBS_MAX] */
     struct health *health_rows;            /* [accounts] */
     struct spell_table *spells;            /* [1] */
+    struct lack_table *lacks;              /* [1] */
     struct gate_key *gate_keys;            /* [gates] */
     struct gate_cell *gate_cells;          /* [gates][stride] */
     struct window_cell *window_cells;      /* [gates][stride] */

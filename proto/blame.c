@@ -24,6 +24,7 @@ static const struct row {
     [ERROR_PERMISSION] = { 503, "server_is_overloaded",
                            "The service is overloaded, please retry later" },
     [ERROR_MODEL] = { 404, "model_not_found", NULL },
+    [ERROR_ENDPOINT] = { 404, "not_found", "The upstream does not have this endpoint" },
     [ERROR_NOT_FOUND] = { 404, "not_found", NULL },
     [ERROR_CONFLICT] = { 409, "conflict", NULL },
     [ERROR_TOO_LARGE] = { 413, "request_too_large", NULL },

@@ -55,6 +55,7 @@ MUST_CHECK enum err error_event(struct buf *to, enum dialect dialect, const stru
     X(BILLING, "billing")          /* our account has no money or quota left */             \
     X(PERMISSION, "permission")    /* our account may not */                                \
     X(MODEL, "model-not-found")    /* the account does not have this model */               \
+    X(ENDPOINT, "no-endpoint")     /* the provider has nothing at this path */              \
     X(NOT_FOUND, "not-found")      /* another 404 */                                        \
     X(CONFLICT, "conflict")        /* 409 */                                                \
     X(TOO_LARGE, "too-large")      /* 413 */                                                \

@@ -65,16 +65,107 @@ has_text(struct str body, const char *text)
     return body.len > 0 && memmem(body.data, body.len, text, strlen(text)) != NULL;
 }
 
+/* "/v1/models/x:generateContent" and "https://host/models" are paths that were asked for. */
+static bool
+is_path(struct str word)
+{
+    while (word.len > 0 && memchr("\"'`(", word.data[0], 4) != NULL) {
+        word = str_skip(word, 1);
+    }
+    return str_starts(word, STR("/")) || str_starts(word, STR("v1")) ||
+           (word.len > 0 && memmem(word.data, word.len, "://", 3) != NULL);
+}
+
+static bool
+has_word(struct str text, const char *word)
+{
+    size_t bytes = strlen(word);
+    for (; text.len >= bytes; text = str_skip(text, 1)) {
+        if (str_equal_nocase(str_make(text.data, bytes), str_make(word, bytes))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A path does not count: Gemini's has the model in it whatever is wrong. */
 static bool
 names_model(const struct error_found *found)
 {
-    return contains_nocase(found->message, "model") ||
-           contains_nocase(found->message, "deployment");
+    struct str rest = str_of(found->message);
+    while (rest.len > 0) {
+        struct str word = str_cut(&rest, ' ');
+        if (!is_path(word) && (has_word(word, "model") || has_word(word, "deployment"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- is there anything at this path? --- */
+
+/* All that is said, but for case and stops at its end. */
+static const char *const nothing_said[] = {
+    "",
+    "404",
+    "404 not found",
+    "not found",
+    "resource not found",
+    "the requested resource was not found",
+    "the requested resource could not be found",
+};
+/* A part of what is said. */
+static const char *const nowhere[] = {
+    "cannot post",        "endpoint not found",  "invalid url",     "no route",
+    "no static resource", "no such endpoint",    "no such path",    "page not found",
+    "path not found",     "requested url",       "route not found", "unknown endpoint",
+    "unknown path",       "unknown request url", "unknown url",     "unrecognized request url",
+};
+
+/* An API that knows the request would say more than that. */
+static bool
+says_nowhere(const struct error_found *found)
+{
+    struct str said = str_of(found->message);
+    while (said.len > 0 && memchr(" .!", said.data[said.len - 1], 3) != NULL) {
+        said.len--;
+    }
+    for (size_t i = 0; i < sizeof nothing_said / sizeof nothing_said[0]; i++) {
+        if (str_equal_nocase(said, str_of(nothing_said[i]))) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
+        if (contains_nocase(found->message, nowhere[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_no_endpoint(uint32_t status, struct str body, const struct error_found *found)
+{
+    body = str_trim(body);
+    if (status == 400) { /* others call it a bad request; then only these words are sure */
+        return strcasecmp(found->code, "unknown_url") == 0 ||
+               strncasecmp(found->message, "invalid url (", 13) == 0 ||
+               strncasecmp(found->message, "unknown request url", 19) == 0;
+    }
+    if (status != 404 && status != 405 && status != 501) {
+        return false;
+    }
+    bool is_page = body.len > 0 && body.data[0] == '<';
+    bool is_json = body.len > 0 && (body.data[0] == '{' || body.data[0] == '[');
+    return is_page || (!names_model(found) && (status != 404 || !is_json || says_nowhere(found)));
 }
 
 static enum error_kind
-kind_by_status(uint32_t status, const struct error_found *found)
+kind_by_status(uint32_t status, struct str body, const struct error_found *found)
 {
+    if (is_no_endpoint(status, body, found)) {
+        return ERROR_ENDPOINT;
+    }
     switch (status) {
     case 401:
         return ERROR_AUTH;
@@ -131,5 +222,5 @@ verdict_of(enum dialect dialect, uint32_t status, struct str body, const struct 
             return is_daily ? ERROR_BILLING : rows[i].kind;
         }
     }
-    return kind_by_status(status, found);
+    return kind_by_status(status, body, found);
 }

@@ -97,6 +97,7 @@ retry_of_error(uint16_t status, const struct error_found *found)
     case ERROR_BAD_REQUEST:
     case ERROR_AUTH:
     case ERROR_MODEL:
+    case ERROR_ENDPOINT: /* of one dialect; the account may speak another */
     case ERROR_NOT_FOUND:
     case ERROR_CONFLICT:
     case ERROR_TOO_LARGE:

@@ -165,7 +165,7 @@ static const struct {
       "bad key" },
     { DIALECT_CHAT, 404, "{\"error\":{\"message\":\"The model `x` does not exist\"}}", ERROR_MODEL,
       "The model `x` does not exist" },
-    { DIALECT_CHAT, 404, "{\"detail\":\"Not Found\"}", ERROR_NOT_FOUND, "Not Found" },
+    { DIALECT_CHAT, 404, "{\"detail\":\"Not Found\"}", ERROR_ENDPOINT, "Not Found" },
     { DIALECT_CHAT, 503, "{\"error\":{\"message\":\"No available channel for m\"}}", ERROR_MODEL,
       "No available channel for m" },
     { DIALECT_CHAT, 500, "{\"error\":\"boom\"}", ERROR_SERVER, "boom" },

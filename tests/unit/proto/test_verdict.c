@@ -26,7 +26,7 @@ Test(verdict, by_status_where_the_words_say_nothing)
     EXPECT(ERROR_AUTH, 401, "", "");
     EXPECT(ERROR_BILLING, 402, "", "");
     EXPECT(ERROR_PERMISSION, 403, "", "");
-    EXPECT(ERROR_NOT_FOUND, 404, "", "no such path");
+    EXPECT(ERROR_ENDPOINT, 404, "", "");
     EXPECT(ERROR_MODEL, 404, "", "The Model `x` does not exist");
     EXPECT(ERROR_MODEL, 404, "", "this deployment is not there");
     EXPECT(ERROR_TIMEOUT, 408, "", "");
@@ -91,4 +91,76 @@ Test(verdict, of_an_event_in_a_stream)
     EXPECT(ERROR_BAD_REQUEST, 200, "invalid_request_error", "");
     EXPECT(ERROR_BAD_REQUEST, 200, "INVALID_ARGUMENT", "");
     EXPECT(ERROR_OVERLOADED, 200, "overloaded_error", "");
+}
+
+/* What gateways, frameworks and providers answer at a path that they do not have. */
+Test(verdict, nothing_at_this_path)
+{
+    static const struct {
+        enum dialect dialect;
+        uint32_t status;
+        const char *body;
+        enum error_kind kind;
+    } rows[] = {
+        { DIALECT_RESPONSES, 404, "", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 404, "404 page not found\n", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 404, "{\"detail\":\"Not Found\"}", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 404, "{\"error\":\"Not Found\"}", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 404, "{\"code\":404,\"message\":\"Not found.\"}", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 404, "<html><h1>404 Not Found</h1>nginx</html>", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 404, "<title>ModelHub</title>no page", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 404,
+          "{\"timestamp\":1,\"status\":404,\"error\":\"Not Found\",\"path\":\"/v1/responses\"}",
+          ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 404,
+          "{\"error\":{\"message\":\"Invalid URL (POST /v1/responses)\",\"type\":"
+          "\"invalid_request_error\",\"param\":null,\"code\":null}}",
+          ERROR_ENDPOINT },
+        { DIALECT_CHAT, 404, "Cannot POST /openai/chat/completions", ERROR_ENDPOINT },
+        { DIALECT_ANTHROPIC, 404,
+          "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"Not Found\"}}",
+          ERROR_ENDPOINT },
+        { DIALECT_GEMINI, 404, "Cannot POST /v1beta/models/gemini-x:generateContent",
+          ERROR_ENDPOINT },
+        { DIALECT_GEMINI, 404, "<p>The requested URL /v1beta/models/x:generateContent",
+          ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 405, "{\"detail\":\"Method Not Allowed\"}", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 405, "", ERROR_ENDPOINT },
+        { DIALECT_RESPONSES, 501, "{\"error\":{\"message\":\"Not implemented\"}}", ERROR_ENDPOINT },
+        { DIALECT_CHAT, 400, "{\"error\":{\"message\":\"?\",\"code\":\"unknown_url\"}}",
+          ERROR_ENDPOINT },
+        { DIALECT_CHAT, 400, "{\"error\":{\"message\":\"Invalid URL of an image\"}}",
+          ERROR_BAD_REQUEST },
+        /* The endpoint is there; something else is not. */
+        { DIALECT_CHAT, 404, "{\"error\":{\"message\":\"The model `x` does not exist\"}}",
+          ERROR_MODEL },
+        { DIALECT_CHAT, 404, "{\"error\":\"model 'x' not found, try pulling it first\"}",
+          ERROR_MODEL },
+        { DIALECT_CHAT, 404, "model x not found", ERROR_MODEL },
+        { DIALECT_CHAT, 404,
+          "{\"error\":{\"message\":\"This is not a chat model and thus not supported in the "
+          "v1/chat/completions endpoint.\"}}",
+          ERROR_MODEL },
+        { DIALECT_GEMINI, 404,
+          "{\"error\":{\"code\":404,\"message\":\"models/x is not found for API version v1beta\","
+          "\"status\":\"NOT_FOUND\"}}",
+          ERROR_MODEL },
+        { DIALECT_ANTHROPIC, 404,
+          "{\"type\":\"error\",\"error\":{\"type\":\"not_found_error\",\"message\":\"model: x\"}}",
+          ERROR_MODEL },
+        { DIALECT_RESPONSES, 405, "{\"error\":{\"message\":\"not for this model\"}}",
+          ERROR_BAD_REQUEST },
+        { DIALECT_RESPONSES, 404, "{\"error\":{\"message\":\"No such File object: file-1\"}}",
+          ERROR_NOT_FOUND },
+        { DIALECT_CHAT, 404, "{\"error\":{\"message\":\"gpt-9 was not found\"}}", ERROR_NOT_FOUND },
+        { DIALECT_GEMINI, 404,
+          "{\"error\":{\"message\":\"Requested entity was not found.\",\"status\":\"NOT_FOUND\"}}",
+          ERROR_NOT_FOUND },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct error_found found;
+        error_read(rows[i].dialect, rows[i].status, str_of(rows[i].body), &found);
+        cr_expect_str_eq(error_kind_name(found.kind), error_kind_name(rows[i].kind), "%u %s",
+                         rows[i].status, rows[i].body);
+    }
 }

@@ -24,6 +24,13 @@ export function test(name, run, ms = TEST_MS_MAX) {
     tests.push({ name, run, ms });
 }
 
+// What is not there to be tested stands in the matrix by that name, and counts as nothing.
+const absent = [];
+
+export function is_absent(client) {
+    absent.push(client);
+}
+
 // A test of one client at one upstream: it also counts in the matrix.
 export function tests_of_matrix(client, upstream, name, run, ms = TEST_MS_MAX) {
     tests.push({ name: `${client} at ${upstream}: ${name}`, run, ms, client, upstream,
@@ -71,6 +78,9 @@ function print_matrix() {
                     : `${bad.length} of ${here.length} FAILED: ${bad[0].case}`;
         });
         console.log(`matrix ${[client, ...cells].join(" | ")}`);
+    }
+    for (const client of absent) {
+        console.log(`matrix ${client} | not installed`);
     }
 }
 

@@ -182,7 +182,7 @@ node=$here/node_modules/node-linux-$arch/bin/node
 
 case " $parts " in
 *" cli "*)
-    seconds=400
+    seconds=1800
     install "$here/cli" || say "note clients cli: npm could not install it, skipped"
     ;;
 *) seconds=120 ;;

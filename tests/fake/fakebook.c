@@ -65,7 +65,7 @@ put_lower(struct fakebuf *out, struct fakespan name)
 }
 
 static void
-write_entry(const struct fakehead *head, struct fakespan body, struct fakebuf *out)
+write_entry(const struct fakehead *head, struct fakespan body, uint64_t images, struct fakebuf *out)
 {
     char sha[65];
     size_t shown = body.n < FAKEBOOK_BODY_BYTES ? body.n : FAKEBOOK_BODY_BYTES;
@@ -78,19 +78,19 @@ write_entry(const struct fakehead *head, struct fakespan body, struct fakebuf *o
         put_lower(out, field->name);
         fakebuf_add(out, ",%j]", field->value.p, field->value.n);
     }
-    fakebuf_add(out, "],'body_bytes':%u,'body_sha256':'%s','body':%j}", (uint64_t)body.n, sha,
-                body.p, shown);
+    fakebuf_add(out, "],'images':%u,'body_bytes':%u,'body_sha256':'%s','body':%j}", images,
+                (uint64_t)body.n, sha, body.p, shown);
 }
 
 void
-fakebook_request(const struct fakehead *head, struct fakespan body)
+fakebook_request(const struct fakehead *head, struct fakespan body, uint64_t images)
 {
     if (!fakebook_all.record) {
         return;
     }
     struct fakebuf *entry = &kept[kept_count % FAKEBOOK_REQUESTS_MAX];
     entry->len = 0;
-    write_entry(head, body, entry);
+    write_entry(head, body, images, entry);
     kept_count++;
     if (fakebook_all.log_fd >= 0) {
         fakebuf_put(entry, "\n", 1);

@@ -62,7 +62,7 @@ struct fakebook {
 extern struct fakebook fakebook_all;
 
 struct fakestat *fakebook_stat(const char *model);
-void fakebook_request(const struct fakehead *head, struct fakespan body);
+void fakebook_request(const struct fakehead *head, struct fakespan body, uint64_t images);
 /* One line for each request that ended, written at once: it is there whoever dies afterwards. */
 void fakebook_served(const struct fakeserved *served);
 void fakebook_reset(void);

@@ -7,6 +7,8 @@
 
 #define TOOL_NAME_BYTES 128u
 #define CALL_ID_BYTES 64u
+/* Codex puts it on items when it believes to speak to OpenAI itself. */
+#define CODEX_NOTE "internal_chat_message_metadata_passthrough"
 
 static bool
 judge_part(struct fakelaw *law, struct fakespan part, bool is_assistant)
@@ -66,9 +68,8 @@ starts(struct fakespan value, const char *text)
 static bool
 judge_message(struct fakelaw *law, struct fakespan item)
 {
-    static const char *const members[] = {
-        "type", "role", "content", "id", "status", "phase", NULL
-    };
+    static const char *const members[] = { "type",   "role",  "content",  "id",
+                                           "status", "phase", CODEX_NOTE, NULL };
     static const char *const roles[] = { "user", "assistant", "system", "developer", NULL };
     struct fakespan role = fakejson_get(item, "role");
     struct fakespan id = fakejson_get(item, "id");
@@ -102,7 +103,8 @@ judge_call(struct fakelaw *law, struct fakespan item, bool is_custom)
 static bool
 judge_result(struct fakelaw *law, struct fakespan item)
 {
-    static const char *const members[] = { "type", "call_id", "output", "id", "status", NULL };
+    static const char *const members[] = { "type",   "call_id",  "output", "id",
+                                           "status", CODEX_NOTE, NULL };
     return fakelaw_members(law, item, members) &&
            fakelaw_result(law, fakejson_get(item, "call_id")) &&
            judge_content(law, fakejson_get(item, "output"), false);
@@ -112,8 +114,8 @@ judge_result(struct fakelaw *law, struct fakespan item)
 static bool
 judge_reasoning(struct fakelaw *law, struct fakespan item)
 {
-    static const char *const members[] = { "type",   "id",      "summary", "encrypted_content",
-                                           "status", "content", NULL };
+    static const char *const members[] = { "type",   "id",      "summary",  "encrypted_content",
+                                           "status", "content", CODEX_NOTE, NULL };
     struct fakespan secret = fakejson_get(item, "encrypted_content");
     struct fakespan id = fakejson_get(item, "id");
     if (!fakelaw_members(law, item, members)) {

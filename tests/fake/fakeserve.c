@@ -179,7 +179,7 @@ fakeserve_request(struct fakeconn *c, const struct fakehead *head, struct fakesp
     if (!get && known) {
         fakeask_read(&ask, head, body);
     }
-    fakebook_request(head, body);
+    fakebook_request(head, body, ask.images);
     c->stat = fakebook_stat(ask.model[0] == '\0' ? "(none)" : ask.model);
     c->stat->requests++;
     fakebook_all.total.requests++;

@@ -119,9 +119,8 @@ struct relay {
     struct exchange exchange;
     struct retry_decision failure; /* of the last attempt */
     uint32_t retry_after_s;        /* the provider's, of the last failure */
-    uint64_t tried[ATTEMPTS_MAX];
-    uint32_t tried_count;
-    struct peek *peek; /* in the request's arena */
+    uint32_t tried_count;          /* of the accounts in `tried` */
+    struct peek *peek;             /* in the request's arena */
 
     struct bridge bridge; /* into another dialect, when that is needed */
 
@@ -131,14 +130,19 @@ struct relay {
     uint64_t drained_from; /* bytes of the provider's answer when its client left */
     bool is_client_gone;
     bool is_half_gone;
-    struct stream stream; /* last, see below */
+    struct stream stream; /* last but one, see below */
+    uint64_t tried[ATTEMPTS_MAX];
 };
 
-/* What a stream remembers of its events' text comes last, and is only read as far as written. */
+/* What a stream remembers of its events' text and the accounts tried come last, and are only read
+ * as far as written. */
 #define RELAY_ZEROED_BYTES offsetof(struct relay, stream.usage.words.before)
-_Static_assert(sizeof(struct relay) - RELAY_ZEROED_BYTES <
-                   WORDS_BEFORE_BYTES + WORDS_BEHIND_BYTES + _Alignof(struct relay),
-               "nothing but those texts is left as it was");
+_Static_assert(sizeof(struct relay) - RELAY_ZEROED_BYTES < WORDS_BEFORE_BYTES + WORDS_BEHIND_BYTES +
+                                                               ATTEMPTS_MAX * sizeof(uint64_t) +
+                                                               2 * _Alignof(struct relay),
+               "nothing but those is left as it was");
+/* A larger block is cleared by another way of the C library, slower to get going. */
+_Static_assert(RELAY_ZEROED_BYTES < 2048, "a relay is cleared for each request");
 
 extern const struct server_hooks relay_server_hooks;
 

@@ -19,19 +19,28 @@
 
 _Static_assert(RING_PAYLOAD_BYTES == sizeof(struct ledger_record), "a cell holds a record");
 
-/* Transactions of one call: a ring that fills as fast as it is drained must not keep us for ever.
+/* Transactions of one call: up to the rings' ends, and on from their beginnings. */
+#define ROUNDS_MAX 2u
+
+/*
+ * How far one call goes in each ring: what comes while it waits for the disk shares the next flush,
+ * or under load one flush would follow the other.
  */
-#define ROUNDS_MAX 16u
+struct goals {
+    uint64_t next[SLOTS_MAX];
+};
 
 /* The next row of each ring; how many batches there are. */
 static uint32_t
-collect(struct segment *segment, struct ledger_batch batches[SLOTS_MAX])
+collect(struct segment *segment, const struct goals *goals, struct ledger_batch batches[SLOTS_MAX])
 {
     uint32_t count = 0;
     for (uint32_t slot = 0; slot < segment->slots; slot++) {
         const void *records = NULL;
         struct ledger_batch batch = { .slot = slot, .run_id = segment->run_id };
         ring_peek(segment, slot, &records, &batch.count, &batch.sequence);
+        uint64_t left = goals->next[slot] - batch.sequence;
+        batch.count = batch.count < left ? batch.count : (uint32_t)left;
         if (batch.count > 0) {
             batch.records = records;
             batches[count++] = batch;
@@ -101,10 +110,11 @@ settle_batch(struct segment *segment, struct ledger *ledger, const struct ledger
 }
 
 static enum err
-commit_round(struct segment *segment, struct ledger *ledger, uint64_t *count)
+commit_round(struct segment *segment, struct ledger *ledger, const struct goals *goals,
+             uint64_t *count)
 {
     struct ledger_batch batches[SLOTS_MAX];
-    uint32_t batch_count = collect(segment, batches);
+    uint32_t batch_count = collect(segment, goals, batches);
     if (batch_count == 0) {
         return ERR_EOF;
     }
@@ -129,13 +139,30 @@ drainer_commit(struct segment *segment, struct ledger *ledger, uint64_t *out_cou
 {
     uint64_t count = 0;
     enum err err = ERR_OK;
+    struct goals goals;
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        goals.next[slot] = ring_next(segment, slot);
+    }
     for (uint32_t round = 0; round < ROUNDS_MAX && err == ERR_OK; round++) {
-        err = commit_round(segment, ledger, &count);
+        err = commit_round(segment, ledger, &goals, &count);
     }
     if (out_count != NULL) {
         *out_count = count;
     }
     return err == ERR_EOF ? ERR_OK : err;
+}
+
+enum drainer_need
+drainer_need(const struct segment *segment)
+{
+    enum drainer_need need = DRAINER_EMPTY;
+    for (uint32_t slot = 0; slot < segment->slots; slot++) {
+        if (ring_is_pressed(segment, slot)) {
+            return DRAINER_PRESSED;
+        }
+        need = ring_used(segment, slot) > 0 ? DRAINER_RECORDS : need;
+    }
+    return need;
 }
 
 static bool

@@ -21,10 +21,18 @@ struct ledger;
 struct recorder;
 struct segment;
 
-/* Everything the rings hold now, in as many transactions as it takes. ERR_FULL, ERR_IO: nothing is
- * freed, try again later. *out_count (may be NULL): records committed. */
+/* Everything the rings hold when it begins, in one transaction or two; what comes meanwhile is left
+ * for the next call. ERR_FULL, ERR_IO: nothing is freed, try again later. *out_count (may be NULL):
+ * records committed. */
 MUST_CHECK enum err
 drainer_commit(struct segment *segment, struct ledger *ledger, uint64_t *out_count);
+
+enum drainer_need {
+    DRAINER_EMPTY,   /* the next record wakes the recorder */
+    DRAINER_RECORDS, /* there are some, and those that follow them wake nobody */
+    DRAINER_PRESSED  /* a ring is more than half full: it must not wait */
+};
+enum drainer_need drainer_need(const struct segment *segment);
 
 /* What an object has used follows the store; objects without a place for a budget have nothing to
  * follow. */

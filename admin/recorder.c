@@ -47,6 +47,15 @@ static struct process *process; /* one a process */
 
 /* --- records --- */
 
+/* The next commit: others may join it, unless a ring could be full before that. */
+static void
+plan_commit(struct process *its, enum drainer_need need)
+{
+    struct loop *loop = its->recorder.loop;
+    uint32_t wait_ms = need == DRAINER_PRESSED ? 0 : its->recorder.heritage->store->commit_ms;
+    loop_timer_set(loop, &its->commit, loop_now_ms(loop) + wait_ms);
+}
+
 static void
 commit(struct process *its)
 {
@@ -58,7 +67,10 @@ commit(struct process *its)
         counter_add(recorder->segment, recorder->slot, COUNTER_RECORDS_COMMITTED, count);
     }
     bool is_writable = err == ERR_OK;
-    if (!is_writable) {
+    enum drainer_need need = drainer_need(recorder->segment);
+    if (is_writable && need != DRAINER_EMPTY) {
+        plan_commit(its, need);
+    } else if (!is_writable) {
         counter_add(recorder->segment, recorder->slot, COUNTER_COMMIT_FAILURES, 1);
         loop_timer_set(recorder->loop, &its->commit, loop_now_ms(recorder->loop) + RETRY_MS);
     }
@@ -90,7 +102,6 @@ static void
 on_commit(struct loop_timer *timer)
 {
     struct process *its = LIST_OWNER(timer, struct process, commit);
-    /* Pokes that come while the timer runs cost nothing: the flag is cleared only now. */
     wake_clear(its->recorder.segment, its->recorder.slot);
     drainer_sweep(its->recorder.segment, its->recorder.ledger, its->recorder.slot);
     trial_look(&its->recorder);
@@ -102,10 +113,12 @@ static void
 on_wake(struct child *child)
 {
     struct process *its = LIST_OWNER(child, struct process, child);
-    if (its->commit.at_ms == 0) {
-        struct loop *loop = its->recorder.loop;
-        loop_timer_set(loop, &its->commit,
-                       loop_now_ms(loop) + its->recorder.heritage->store->commit_ms);
+    struct recorder *recorder = &its->recorder;
+    wake_clear(recorder->segment, recorder->slot);
+    enum drainer_need need = drainer_need(recorder->segment);
+    /* After a failure a full ring has to wait as well: the disk is asked again soon enough. */
+    if (its->commit.at_ms == 0 || (need == DRAINER_PRESSED && recorder->is_writable)) {
+        plan_commit(its, need);
     }
 }
 

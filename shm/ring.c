@@ -49,6 +49,12 @@ ring_used(const struct segment *segment, uint32_t slot)
     return used > segment->ring_cells ? segment->ring_cells : (uint32_t)used;
 }
 
+bool
+ring_is_pressed(const struct segment *segment, uint32_t slot)
+{
+    return ring_used(segment, slot) > segment->ring_cells / 2;
+}
+
 uint64_t
 ring_next(const struct segment *segment, uint32_t slot)
 {
@@ -92,9 +98,11 @@ ring_push(struct ring_local *local, const void *record)
     local->promised--;
     /*
      * Tell the recorder only when it had nothing to do here: otherwise it will look once more after
-     * freeing (it stores head, then loads tail; we store tail, then load head: one of us sees).
+     * freeing (it stores head, then loads tail; we store tail, then load head: one of us sees). And
+     * once more when it should not let others join its next flush any longer.
      */
-    if (ring_head(segment, local->slot) == sequence) {
+    uint64_t before = sequence - ring_head(segment, local->slot);
+    if (before == 0 || before == segment->ring_cells / 2) {
         wake_poke(segment, slot_of_kind(segment, SLOT_RECORDER));
     }
     return sequence;

@@ -55,8 +55,8 @@ void ring_unreserve(struct ring_local *local, uint32_t count);
 /* The sequence the next push will get. */
 uint64_t ring_next(const struct segment *segment, uint32_t slot);
 
-/* Uses one reservation. Wakes the recorder when the ring was empty. Returns the record's sequence.
- */
+/* Uses one reservation. Wakes the recorder when the ring was empty, and when it becomes pressed.
+ * Returns the record's sequence. */
 uint64_t ring_push(struct ring_local *local, const void *record);
 
 /*
@@ -72,5 +72,7 @@ void ring_free_to(struct segment *segment, uint32_t slot, uint64_t sequence);
 
 uint64_t ring_head(const struct segment *segment, uint32_t slot);
 uint32_t ring_used(const struct segment *segment, uint32_t slot);
+/* More than half full: the recorder should not let others join its next flush. */
+bool ring_is_pressed(const struct segment *segment, uint32_t slot);
 
 #endif

@@ -1,6 +1,11 @@
 /* Rings and leases into the store: each record exactly once, whoever dies when. */
 #include "admin/drainer.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "base/clock.h"
+#include "base/fault.h"
 #include "shm/budget.h"
 #include "shm/counter.h"
 #include "shm/gate.h"
@@ -146,6 +151,64 @@ Test(drainer, commits_what_all_rings_hold_and_frees_it)
         cr_expect_eq(times_stored(&f, i), 1, "%u", (unsigned)i);
     }
     cr_expect_eq(times_stored(&f, 99), 1);
+    finish(&f);
+}
+
+/* Waits until the store has the ring's records up to `sequence`; false: it took too long. */
+static bool
+is_stored(const struct fixture *f, uint64_t sequence)
+{
+    struct ledger *ledger = open_ledger();
+    uint64_t stored = 0;
+    for (int i = 0; i < 5000 && stored < sequence; i++) {
+        cr_assert(ledger_position(ledger, f->segment->run_id, f->worker, &stored) == ERR_OK);
+        usleep(1000);
+    }
+    ledger_close(ledger);
+    return stored >= sequence;
+}
+
+/* What comes while a commit is under way waits for the next: 2 = it did not. */
+static void
+commit_slowly(void *context)
+{
+    struct fixture *f = context;
+    struct ledger *ledger = open_ledger();
+    uint64_t count = 0;
+    fault_set("drainer.after_commit=sleep1000");
+    bool done = drainer_commit(f->segment, ledger, &count) == ERR_OK;
+    ledger_close(ledger);
+    _exit(done && count == 3 ? 0 : 2);
+}
+
+Test(drainer, leaves_what_comes_during_a_commit_to_the_next)
+{
+    struct fixture f;
+    begin(&f);
+    for (uint64_t i = 1; i <= 3; i++) {
+        push(&f, i, 0);
+    }
+    cr_expect_eq(drainer_need(f.segment), DRAINER_RECORDS);
+    pid_t child = fork();
+    cr_assert(child >= 0);
+    if (child == 0) {
+        commit_slowly(&f);
+    }
+    cr_assert(is_stored(&f, 3));
+    push(&f, 4, 0);
+    int status = 0;
+    cr_assert(waitpid(child, &status, 0) == child);
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    cr_expect_eq(ring_used(f.segment, f.worker), 1);
+    cr_expect_eq(drainer_need(f.segment), DRAINER_RECORDS);
+    struct ledger *ledger = open_ledger();
+    cr_assert(drainer_commit(f.segment, ledger, NULL) == ERR_OK);
+    ledger_close(ledger);
+    cr_expect_eq(drainer_need(f.segment), DRAINER_EMPTY);
+    for (uint64_t i = 5; i <= 13; i++) {
+        push(&f, i, 0);
+    }
+    cr_expect_eq(drainer_need(f.segment), DRAINER_PRESSED);
     finish(&f);
 }
 

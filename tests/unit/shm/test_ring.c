@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "shm/ring.h"
+#include "shm/wake.h"
 #include "tests/unit/shm/testseg.h"
 
 static void
@@ -46,6 +47,35 @@ Test(ring, promises_only_the_room_it_has)
     cr_expect(ring_used(&test.segment, 1) == 5);
     cr_expect(ring_reserve(&ring, 3) == ERR_OK);
     cr_expect(ring_reserve(&ring, 1) == ERR_FULL);
+}
+
+/* The eventfd of the recorder has been rung since the last call. */
+static bool
+was_woken(struct segment *segment, uint32_t recorder)
+{
+    bool woken = atomic_load(&segment->wake_cells[recorder].is_pending) != 0;
+    wake_clear(segment, recorder);
+    return woken;
+}
+
+Test(ring, wakes_the_recorder_for_the_first_record_and_when_it_is_half_full)
+{
+    struct testseg test;
+    testseg_make(&test, 4, 16, 16, 8);
+    uint32_t recorder = testseg_active(&test, SLOT_RECORDER);
+    uint32_t worker = testseg_active(&test, SLOT_WORKER);
+    struct ring_local ring;
+    ring_init(&ring, &test.segment, worker);
+    unsigned char record[RING_PAYLOAD_BYTES];
+    cr_assert(ring_reserve(&ring, 8) == ERR_OK);
+    for (uint64_t i = 0; i < 8; i++) {
+        fill(record, i);
+        ring_push(&ring, record);
+        cr_expect(was_woken(&test.segment, recorder) == (i == 0 || i == 4), "%u", (unsigned)i);
+        cr_expect(ring_is_pressed(&test.segment, worker) == (i >= 4), "%u", (unsigned)i);
+    }
+    ring_free_to(&test.segment, worker, 4);
+    cr_expect(!ring_is_pressed(&test.segment, worker));
 }
 
 Test(ring, is_read_in_rows_that_end_where_it_wraps)

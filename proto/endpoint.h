@@ -91,6 +91,15 @@ struct endpoint_hit {
     const char *allow;      /* WRONG_METHOD: the Allow field */
 };
 
+/* The endpoint that a dialect is about: a dialogue, whole or as a stream. */
+static inline bool
+endpoint_is_generation(enum endpoint endpoint)
+{
+    return endpoint == ENDPOINT_CHAT || endpoint == ENDPOINT_RESPONSES ||
+           endpoint == ENDPOINT_MESSAGES || endpoint == ENDPOINT_GEMINI_GENERATE ||
+           endpoint == ENDPOINT_GEMINI_STREAM;
+}
+
 /* Are its answers images, priced one by one where the provider reports no tokens? */
 static inline bool
 endpoint_makes_images(enum endpoint endpoint)

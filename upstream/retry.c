@@ -88,6 +88,10 @@ retry_of_error(uint16_t status, const struct error_found *found)
         return retry_of_status(429);
     case ERROR_OVERLOADED:
         return status == 503 ? decision : retry_of_status(529);
+    case ERROR_ENDPOINT:
+        /* It serves what it has. */
+        decision.blame = RETRY_NO_BLAME;
+        return decision;
     case ERROR_PERMISSION:
         /* A page, not an API's answer: something in front of it refuses. */
         if (found->type[0] == '\0' && found->code[0] == '\0') {
@@ -97,7 +101,6 @@ retry_of_error(uint16_t status, const struct error_found *found)
     case ERROR_BAD_REQUEST:
     case ERROR_AUTH:
     case ERROR_MODEL:
-    case ERROR_ENDPOINT: /* of one dialect; the account may speak another */
     case ERROR_NOT_FOUND:
     case ERROR_CONFLICT:
     case ERROR_TOO_LARGE:

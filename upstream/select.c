@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "shm/health.h"
+#include "shm/lack.h"
 #include "shm/spell.h"
 #include "shm/window.h"
 #include "upstream/roster.h"
@@ -176,12 +177,14 @@ telling(enum select_result result)
         return 9;
     case SELECT_MODEL:
         return 10;
-    case SELECT_DIALECT:
+    case SELECT_ENDPOINT:
         return 11;
-    case SELECT_NONE:
+    case SELECT_DIALECT:
         return 12;
+    case SELECT_NONE:
+        return 13;
     }
-    return 12;
+    return 13;
 }
 
 enum select_result
@@ -241,11 +244,24 @@ judge_room(const struct select_want *want, const struct catalog_brief *brief, ui
     return is_full ? SELECT_FULL : SELECT_OK;
 }
 
+_Static_assert(LACK_DIALECTS == DIALECT_COUNT, "a word for each dialect");
+
+/* Its provider said that it has no such endpoint; the account serves in another dialect. */
+static bool
+lacks_endpoint(const struct select_want *want, const struct catalog_brief *brief)
+{
+    return !want->is_side &&
+           lack_is(want->segment, brief->index, want->dialect, brief->dialects, want->now_ms);
+}
+
 /* Of an account on the roster: everything that moves from one millisecond to the next. */
 static enum select_result
 judge_now(const struct select_want *want, const struct catalog_brief *brief, uint32_t *out_load)
 {
     *out_load = 0;
+    if (lacks_endpoint(want, brief)) {
+        return SELECT_ENDPOINT;
+    }
     if (was_tried(want, brief->id)) {
         return SELECT_TRIED;
     }
@@ -326,7 +342,8 @@ only_choice(const struct select_want *want, const struct roster *roster)
 {
     uint32_t only = UINT32_MAX;
     for (uint32_t i = roster_next(roster, 0); i < roster->places; i = roster_next(roster, i + 1)) {
-        if (health_is_disabled(want->segment, brief_at(want, i)->index)) {
+        const struct catalog_brief *brief = brief_at(want, i);
+        if (health_is_disabled(want->segment, brief->index) || lacks_endpoint(want, brief)) {
             continue;
         }
         if (only != UINT32_MAX) {
@@ -422,8 +439,12 @@ select_speaks(const struct select_want *want, bool with_disabled)
 {
     struct roster roster;
     roster_find(want, &roster);
-    bool has_disabled = roster.others == SELECT_DISABLED || roster.others == SELECT_BROKEN;
-    return roster.count > 0 || (with_disabled && has_disabled);
+    for (uint32_t i = roster_next(&roster, 0); i < roster.places; i = roster_next(&roster, i + 1)) {
+        if (!lacks_endpoint(want, brief_at(want, i))) {
+            return true;
+        }
+    }
+    return with_disabled && (roster.others == SELECT_DISABLED || roster.others == SELECT_BROKEN);
 }
 
 bool
@@ -466,6 +487,7 @@ wait_of(const struct select_want *want, const struct catalog_brief *brief)
     case SELECT_DISABLED:
     case SELECT_BROKEN:
     case SELECT_DIALECT:
+    case SELECT_ENDPOINT:
     case SELECT_MODEL:
     case SELECT_TRIED:
     case SELECT_NONE:

@@ -28,6 +28,7 @@
     X(DISABLED, "disabled")                                                     \
     X(BROKEN, "its credential or URL cannot be used")                           \
     X(DIALECT, "does not speak the dialect")                                    \
+    X(ENDPOINT, "its provider does not have the dialect's endpoint")            \
     X(MODEL, "does not serve the model")                                        \
     X(TRIED, "failed for this request already")                                 \
     X(BENCHED, "cooling down")                                                  \
@@ -50,6 +51,7 @@ struct select_want {
     const struct catalog_view *view;
     uint32_t group;        /* index into view->groups */
     enum dialect dialect;  /* the account must speak it */
+    bool is_side;          /* not for the dialect's own endpoint, of which alone lacks are known */
     struct str model;      /* asked */
     const uint64_t *tried; /* account ids that failed for this request */
     uint32_t tried_count;
@@ -78,7 +80,7 @@ select_take_account(const struct select_want *want, uint32_t index, struct selec
 /*
  * OK: *out is held until select_give(). Otherwise the most telling reason over all accounts: FULL
  * (wait: something will free up), RATE, BENCHED, MODEL_COOLING, MODEL_MISSING, TRIED, BROKEN,
- * STOPPED, DISABLED, MODEL, DIALECT, NONE, in this order of preference.
+ * STOPPED, DISABLED, MODEL, ENDPOINT, DIALECT, NONE, in this order of preference.
  */
 enum select_result select_take(const struct select_want *want, struct select_choice *out);
 
@@ -112,8 +114,9 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
  */
 uint64_t select_wait_ms(const struct select_want *want);
 
-/* Is there an account of the group that speaks the dialect and serves the model, whatever its
- * health and load? with_disabled: also one that is out of service for the time being. */
+/* Is there an account of the group that speaks the dialect, at a provider that has its endpoint as
+ * far as is known, and serves the model, whatever its health and load? with_disabled: also one that
+ * is out of service for the time being. */
 bool select_speaks(const struct select_want *want, bool with_disabled);
 
 /* Is there an account of the group, other than those tried, that could take the request now or

@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "shm/health.h"
+#include "shm/lack.h"
 
 #define ROW(field) \
     .offset = offsetof(struct upconf, field), .size = sizeof(((struct upconf *)0)->field)
@@ -130,6 +131,17 @@ const struct setting upconf_rows[] = {
       .is_reloadable = true,
       .help = "Longest time that an account rests because its provider said so (retry-after and "
               "the like); after that it is asked again, whatever was said." },
+    { .key = "endpoint_retry",
+      .type = SETTING_MS,
+      ROW(endpoint_retry_ms),
+      .min = 0,
+      .max = LACK_MS_MAX,
+      .standard = "24h",
+      .unit = "time",
+      .is_reloadable = true,
+      .help = "A provider that answered that it does not have an account's dialect (404 at "
+              "/v1/responses, say) is asked in another dialect of the account for so long; then "
+              "the next request tries again. 0 = nothing is remembered." },
     { .key = "tls_version_max",
       .type = SETTING_CHOICE,
       ROW(tls_version_max),

@@ -22,6 +22,7 @@ struct upconf {
     uint32_t pool_idle_ms;       /* kept-alive connection unused */
     uint32_t pool_per_account;   /* idle connections of one account and worker */
     uint32_t max_switches;       /* other accounts after a failure before the first byte */
+    uint32_t endpoint_retry_ms;  /* a missing endpoint is asked for again; 0 = never learned */
     uint32_t bench_ms_max;       /* longest rest on a provider's word alone */
     uint32_t failing_percent;    /* ... and one of whose requests more fail; 0 = never */
     uint32_t slow_first_byte_ms; /* a session leaves an account slower than that; 0 = never */

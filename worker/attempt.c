@@ -25,24 +25,26 @@
 
 /* --- choosing --- */
 
-static struct select_want
-want_of(struct relay *relay)
+struct select_want
+attempt_want(struct relay *relay)
 {
-    return (struct select_want){ .segment = relay->worker->segment,
-                                 .slot = relay->worker->slot,
-                                 .view = relay->view,
-                                 .group = relay->group,
-                                 .dialect = bridge_row(relay)->dialect,
-                                 .model = dispatch_model(relay),
-                                 .tried = relay->tried,
-                                 .tried_count = relay->tried_count,
-                                 .now_ms = loop_now_ms(relay->worker->loop),
-                                 .arrived_ns = relay->arrived_ns,
-                                 .tokens = relay->minute.tokens,
-                                 .bound = relay->affinity.has_left ? 0 : relay->affinity.bound,
-                                 .slow_ms = relay->worker->reach->conf->slow_first_byte_ms,
-                                 .failing_ppm =
-                                     relay->worker->reach->conf->failing_percent * 10000 };
+    return (struct select_want){
+        .segment = relay->worker->segment,
+        .slot = relay->worker->slot,
+        .view = relay->view,
+        .group = relay->group,
+        .dialect = bridge_row(relay)->dialect,
+        .is_side = !endpoint_is_generation(relay->row->endpoint) && !counting_is(relay),
+        .model = dispatch_model(relay),
+        .tried = relay->tried,
+        .tried_count = relay->tried_count,
+        .now_ms = loop_now_ms(relay->worker->loop),
+        .arrived_ns = relay->arrived_ns,
+        .tokens = relay->minute.tokens,
+        .bound = relay->affinity.has_left ? 0 : relay->affinity.bound,
+        .slow_ms = relay->worker->reach->conf->slow_first_byte_ms,
+        .failing_ppm = relay->worker->reach->conf->failing_percent * 10000
+    };
 }
 
 /* A place in the pool may be served: try what this request can use. */
@@ -50,7 +52,7 @@ static enum gate_turn
 on_try(struct gate_waiter *waiter)
 {
     struct relay *relay = LIST_OWNER(waiter, struct relay, waiter);
-    struct select_want want = want_of(relay);
+    struct select_want want = attempt_want(relay);
     enum select_result result = bound_take(&want, false, &relay->choice);
     if (result != SELECT_OK) {
         result = select_take(&want, &relay->choice);
@@ -77,7 +79,7 @@ note_wait(struct relay *relay)
     if (relay->retry_after_s > 0 && relay->view->groups[relay->group].account_count == 1) {
         return;
     }
-    struct select_want want = want_of(relay);
+    struct select_want want = attempt_want(relay);
     uint64_t wait_ms = select_wait_ms(&want);
     if (wait_ms > 0) {
         relay->retry_after_s = seconds_of(wait_ms);
@@ -124,7 +126,7 @@ refuse_exhausted(struct relay *relay)
 static bool
 is_limited(struct relay *relay)
 {
-    struct select_want want = want_of(relay);
+    struct select_want want = attempt_want(relay);
     return select_is_limited(&want);
 }
 
@@ -137,7 +139,8 @@ refuse_selection(struct relay *relay, enum select_result result)
     struct reply reply = { .status = 503,
                            .code = "no_channel_available",
                            .retry_after_s = relay->retry_after_s > 0 ? relay->retry_after_s : 5 };
-    if (result == SELECT_MODEL || result == SELECT_DIALECT || result == SELECT_MODEL_MISSING) {
+    if (result == SELECT_MODEL || result == SELECT_DIALECT || result == SELECT_ENDPOINT ||
+        result == SELECT_MODEL_MISSING) {
         reply = (struct reply){ .status = 404, .code = "model_not_found", .param = "model" };
         reply.message = arena_printf(arena,
                                      "No account of your group serves the model '%.*s' in "
@@ -172,7 +175,7 @@ attempt_pick(struct relay *relay)
     struct worker *worker = relay->worker;
     relay_set_state(relay, RELAY_PICK);
     lease_set_action(&worker->leases, relay->lease, LEASE_PICKING);
-    struct select_want want = want_of(relay);
+    struct select_want want = attempt_want(relay);
     bridge_choose(relay, &want);
     if (counting_is_blind(relay)) {
         counting_estimate(relay);
@@ -203,7 +206,7 @@ attempt_pick(struct relay *relay)
 bool
 attempt_is_worth_waiting(struct relay *relay)
 {
-    struct select_want want = want_of(relay);
+    struct select_want want = attempt_want(relay);
     enum select_result result = bound_judge(&want);
     return result == SELECT_OK || result == SELECT_FULL;
 }
@@ -212,7 +215,7 @@ void
 attempt_enter(struct relay *relay)
 {
     CHECK(relay->has_choice && relay->waits_bound);
-    struct select_want want = want_of(relay);
+    struct select_want want = attempt_want(relay);
     relay->waits_bound = false;
     if (select_enter(&want, &relay->choice) == SELECT_OK) {
         attempt_start(relay);
@@ -226,17 +229,10 @@ attempt_enter(struct relay *relay)
 
 /* --- starting --- */
 
-void
-attempt_start(struct relay *relay)
+/* To the held account, in the dialect that the bridge says. */
+static void
+send_request(struct relay *relay)
 {
-    CHECK(relay->has_choice && relay->request != NULL);
-    if (relay->tried_count > 0) {
-        settle_attempt(relay);
-        stream_reset(relay);
-        counter_add(relay->worker->segment, relay->worker->slot, COUNTER_SWITCHES, 1);
-    } else if (bridge_is_on(relay)) {
-        stream_reset(relay); /* it was made for the client's dialect */
-    }
     relay_set_state(relay, RELAY_ATTEMPT);
     relay->retry_after_s = 0; /* what another account's provider said is not this one's word */
     struct str pieces[CLIENT_PIECES_MAX];
@@ -248,6 +244,21 @@ attempt_start(struct relay *relay)
         return;
     }
     exchange_start(&relay->exchange, relay->choice.account->extra, pieces, count, false);
+}
+
+void
+attempt_start(struct relay *relay)
+{
+    CHECK(relay->has_choice && relay->request != NULL);
+    detour_begin(relay);
+    if (relay->tried_count > 0) {
+        settle_attempt(relay);
+        stream_reset(relay);
+        counter_add(relay->worker->segment, relay->worker->slot, COUNTER_SWITCHES, 1);
+    } else if (bridge_is_on(relay)) {
+        stream_reset(relay); /* it was made for the client's dialect */
+    }
+    send_request(relay);
 }
 
 /* --- failing --- */
@@ -335,6 +346,9 @@ on_head(struct exchange *exchange, const struct parser_head *head)
     struct relay *relay = relay_of(exchange);
     relay->retry_after_s = retry_after_of(relay, head);
     relay_set_state(relay, RELAY_STREAM);
+    if (head->status >= 200 && head->status < 300) {
+        detour_prove(relay);
+    }
     stream_head(relay, head);
     note_used_up(relay, head); /* behind stream_head, which calls the account healthy */
 }
@@ -349,48 +363,6 @@ on_turn(struct exchange *exchange)
         return;
     }
     stream_turn(relay);
-}
-
-/*
- * The provider does not have the model: is there another account? An only one is asked each time:
- * it may have the model one day.
- */
-static bool
-has_other(struct relay *relay)
-{
-    if (relay->request == NULL || relay->model.len == 0 ||
-        relay->tried_count + 1 > relay->worker->reach->conf->max_switches) {
-        return false;
-    }
-    struct select_want want = want_of(relay);
-    uint64_t tried[ATTEMPTS_MAX + 1];
-    memcpy(tried, relay->tried, relay->tried_count * sizeof tried[0]);
-    tried[relay->tried_count] = relay->choice.account->account.id;
-    want.tried = tried;
-    want.tried_count = relay->tried_count + 1;
-    return select_has_other(&want);
-}
-
-/* What a provider's whole error means; *out_is_models: for the account's one model only. */
-static struct retry_decision
-decide(struct relay *relay, const struct error_found *found, bool *out_is_models)
-{
-    struct retry_decision decision = retry_of_error(relay->stream.status, found);
-    *out_is_models = false;
-    if (found->kind != ERROR_MODEL) {
-        *out_is_models =
-            decision.verdict == RETRY_SWITCH && culprit_is_model(relay, &decision, found);
-        return decision;
-    }
-    if (has_other(relay)) {
-        culprit_missing(relay);
-        return (struct retry_decision){ .verdict = RETRY_SWITCH,
-                                        .status = 404,
-                                        .code = "model_not_found",
-                                        .message = "The upstream does not have this model" };
-    }
-    decision.blame = RETRY_NO_BLAME;
-    return decision;
 }
 
 /* When the body says that the provider can be asked again, in seconds; 0 = it does not. */
@@ -422,6 +394,14 @@ judge_error(struct relay *relay)
     struct stream *stream = &relay->stream;
     struct error_found found;
     error_read(bridge_row(relay)->dialect, stream->status, buf_str(&stream->tail), &found);
+    if (detour_take(relay, &found)) {
+        stream_reset(relay);
+        send_request(relay);
+        return;
+    }
+    if (detour_is_proof(&found)) {
+        detour_prove(relay);
+    }
     char cleaned[EXCERPT_BYTES + 1];
     size_t length = error_clean(str_of(found.message), cleaned, sizeof cleaned);
     bool is_models = false;
@@ -430,7 +410,7 @@ judge_error(struct relay *relay)
         counting_estimate(relay);
         return;
     }
-    struct retry_decision decision = decide(relay, &found, &is_models);
+    struct retry_decision decision = culprit_decide(relay, &found, &is_models);
     if (decision.verdict == RETRY_SWITCH) {
         if (relay->retry_after_s == 0) {
             relay->retry_after_s = body_retry_after(relay, &found);

@@ -9,9 +9,12 @@
 #include <stdbool.h>
 
 #include "upstream/exchange.h"
+#include "upstream/select.h"
 
 struct relay;
 
+/* What the request wants of an account now, in the dialect that its bridge says. */
+struct select_want attempt_want(struct relay *relay);
 /* Chooses an account and starts; waits when all are full; refuses when none serves. */
 void attempt_pick(struct relay *relay);
 /* The turn at the bound account's gate came: its slot is held. Starts, or picks another. */

@@ -46,12 +46,25 @@ bridge_close(struct relay *relay)
 
 /* --- which dialect --- */
 
-static bool
-is_generation(enum endpoint endpoint)
+static const struct endpoint_row *
+row_for(const struct relay *relay, enum dialect dialect)
 {
-    return endpoint == ENDPOINT_CHAT || endpoint == ENDPOINT_RESPONSES ||
-           endpoint == ENDPOINT_MESSAGES || endpoint == ENDPOINT_GEMINI_GENERATE ||
-           endpoint == ENDPOINT_GEMINI_STREAM;
+    return dialect == relay->row->dialect
+               ? relay->row
+               : endpoint_row(translate_endpoint(dialect, relay->wants_stream, counting_is(relay)));
+}
+
+bool
+bridge_can_turn(const struct relay *relay, enum dialect dialect)
+{
+    return dialect == relay->row->dialect || translate_is_possible(relay->row->dialect, dialect);
+}
+
+void
+bridge_turn(struct relay *relay, enum dialect dialect)
+{
+    CHECK(bridge_can_turn(relay, dialect));
+    relay->bridge.row = row_for(relay, dialect);
 }
 
 void
@@ -64,16 +77,14 @@ bridge_choose(struct relay *relay, struct select_want *want)
     relay->bridge.row = relay->row;
     want->dialect = own;
     bool is_count = counting_is(relay);
-    if ((!is_generation(relay->row->endpoint) && !is_count) || select_speaks(want, true)) {
+    if ((!endpoint_is_generation(relay->row->endpoint) && !is_count) || select_speaks(want, true)) {
         return;
     }
     for (size_t i = 0; i < DIALECT_COUNT; i++) {
         /* Chat has no endpoint that counts: it comes last then. */
         want->dialect = order[(i + (is_count ? 1 : 0)) % DIALECT_COUNT];
         if (translate_is_possible(own, want->dialect) && select_speaks(want, false)) {
-            enum endpoint endpoint =
-                translate_endpoint(want->dialect, relay->wants_stream, is_count);
-            relay->bridge.row = endpoint_row(endpoint);
+            relay->bridge.row = row_for(relay, want->dialect);
             return;
         }
     }

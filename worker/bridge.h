@@ -54,6 +54,10 @@ void bridge_close(struct relay *relay);
 
 /* Which dialect the accounts are asked in; sets want->dialect. */
 void bridge_choose(struct relay *relay, struct select_want *want);
+/* Can the request be asked in this dialect? Its own one, or one that it can be translated into. */
+bool bridge_can_turn(const struct relay *relay, enum dialect dialect);
+/* The held account is asked in this dialect from here on. */
+void bridge_turn(struct relay *relay, enum dialect dialect);
 /* What is spoken upstream: the client's own row when nothing is translated. */
 const struct endpoint_row *bridge_row(const struct relay *relay);
 /* Is this attempt's answer in another dialect than the client's? */

@@ -12,6 +12,8 @@
 #include "shm/health.h"
 #include "shm/spell.h"
 #include "store/match.h"
+#include "upstream/reach.h"
+#include "worker/attempt.h"
 #include "worker/dispatch.h"
 #include "worker/relay.h"
 
@@ -53,9 +55,10 @@ stands_in(struct str text, struct str name)
     return false;
 }
 
-bool
-culprit_is_model(const struct relay *relay, const struct retry_decision *decision,
-                 const struct error_found *found)
+/* The provider's error speaks of the model that was asked for, not of all the account. */
+static bool
+is_model(const struct relay *relay, const struct retry_decision *decision,
+         const struct error_found *found)
 {
     bool may_be = false;
     switch (decision->blame) {
@@ -87,13 +90,77 @@ culprit_is_model(const struct relay *relay, const struct retry_decision *decisio
            (sent.data != relay->model.data && stands_in(str_of(found->message), relay->model));
 }
 
-void
-culprit_missing(struct relay *relay)
+/* The held account does not have the model: it rests for it. */
+static void
+note_missing(struct relay *relay)
 {
     struct worker *worker = relay->worker;
     CHECK(relay->has_choice && relay->model.len > 0);
     spell_cast(worker->segment, relay->choice.account->account.index, dispatch_model(relay),
                MODEL_REST_MS, loop_now_ms(worker->loop));
+}
+
+/* --- what it means --- */
+
+/*
+ * The provider does not have the model: is there another account? An only one is asked each time:
+ * it may have the model one day.
+ */
+static bool
+has_other(struct relay *relay)
+{
+    if (relay->request == NULL || relay->model.len == 0 ||
+        relay->tried_count + 1 > relay->worker->reach->conf->max_switches) {
+        return false;
+    }
+    struct select_want want = attempt_want(relay);
+    uint64_t tried[ATTEMPTS_MAX + 1];
+    memcpy(tried, relay->tried, relay->tried_count * sizeof tried[0]);
+    tried[relay->tried_count] = relay->choice.account->account.id;
+    want.tried = tried;
+    want.tried_count = relay->tried_count + 1;
+    return select_has_other(&want);
+}
+
+/* None of the account's dialects has its endpoint: another account may have one, in any dialect. */
+static bool
+has_other_endpoint(struct relay *relay)
+{
+    const struct endpoint_row *row = relay->bridge.row;
+    struct select_want want = attempt_want(relay);
+    if (want.is_side) {
+        return false;
+    }
+    bridge_choose(relay, &want);
+    bool has = has_other(relay);
+    relay->bridge.row = has ? relay->bridge.row : row; /* the error is of the last dialect */
+    return has;
+}
+
+struct retry_decision
+culprit_decide(struct relay *relay, const struct error_found *found, bool *out_is_models)
+{
+    struct retry_decision decision = retry_of_error(relay->stream.status, found);
+    *out_is_models = false;
+    if (found->kind == ERROR_ENDPOINT && has_other_endpoint(relay)) {
+        return (struct retry_decision){ .verdict = RETRY_SWITCH,
+                                        .status = 404,
+                                        .code = "not_found",
+                                        .message = "The upstream does not have this endpoint" };
+    }
+    if (found->kind != ERROR_MODEL) {
+        *out_is_models = decision.verdict == RETRY_SWITCH && is_model(relay, &decision, found);
+        return decision;
+    }
+    if (has_other(relay)) {
+        note_missing(relay);
+        return (struct retry_decision){ .verdict = RETRY_SWITCH,
+                                        .status = 404,
+                                        .code = "model_not_found",
+                                        .message = "The upstream does not have this model" };
+    }
+    decision.blame = RETRY_NO_BLAME;
+    return decision;
 }
 
 /* --- the account --- */

@@ -19,12 +19,10 @@
 
 struct relay;
 
-/* The provider's error speaks of the model that was asked for, not of all the account. */
-bool culprit_is_model(const struct relay *relay, const struct retry_decision *decision,
-                      const struct error_found *found);
-
-/* The held account does not have the model: it rests for it. */
-void culprit_missing(struct relay *relay);
+/* What the provider's whole error means for this request, by the table of retry.h and by whether
+ * there is another account; *out_is_models: it is for the account's one model only. */
+struct retry_decision
+culprit_decide(struct relay *relay, const struct error_found *found, bool *out_is_models);
 
 /* The held account failed: judged and logged. relay->retry_after_s says what its provider said. */
 void culprit_note(struct relay *relay, const struct retry_decision *decision,

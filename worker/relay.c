@@ -52,7 +52,7 @@ may_go(enum relay_state from, enum relay_state to)
         return from == RELAY_ADMIT || from == RELAY_WAIT || from == RELAY_ATTEMPT ||
                from == RELAY_STREAM;
     case RELAY_ATTEMPT:
-        return from == RELAY_PICK || from == RELAY_WAIT;
+        return from == RELAY_PICK || from == RELAY_WAIT || from == RELAY_STREAM;
     case RELAY_STREAM:
         return from == RELAY_ATTEMPT;
     case RELAY_SETTLED:

@@ -3,6 +3,7 @@
  *
  *   HEAD -> BODY -> ADMIT -> (WAIT) -> PICK -> ATTEMPT -> STREAM -> SETTLED
  *                                       ^---------'  a failure before the first byte: next account
+ *                                            STREAM -> ATTEMPT  the same one, in another dialect
  *   any state: failure, timeout, client gone, killed -> SETTLED, exactly once, through settle.c
  *
  *   HEAD     the head is there: route, key                              relay_on_head
@@ -38,6 +39,7 @@
 #include "worker/affinity.h"
 #include "worker/bridge.h"
 #include "worker/charge.h"
+#include "worker/detour.h"
 #include "worker/minute.h"
 #include "worker/purse.h"
 #include "worker/reply.h"
@@ -123,6 +125,7 @@ struct relay {
     struct peek *peek;             /* in the request's arena */
 
     struct bridge bridge; /* into another dialect, when that is needed */
+    struct detour detour; /* what the held account's provider turned out not to have */
 
     /* the answer */
     uint16_t status;       /* sent to the client; 0 = none */

@@ -1,4 +1,5 @@
 /* Which account is chosen, and why not the others. */
+#include "shm/lack.h"
 #include "shm/spell.h"
 #include "shm/wake.h"
 #include "tests/unit/upstream/stage.h"
@@ -382,5 +383,47 @@ Test(select, passes_over_an_account_whose_tokens_are_reserved)
     give(&s, &held); /* an attempt that failed */
     s.want.tokens = 901;
     cr_expect_eq(select_judge(&s.want, &s.accounts[0]), SELECT_RATE, "100 are used");
+    finish(&s);
+}
+
+/* As long as another dialect of the account is there; and for the dialect's own endpoint only. */
+Test(select, passes_over_who_lacks_the_endpoint)
+{
+    struct stage s;
+    begin(&s);
+    stage_brief(&s.want);
+    s.want.dialect = DIALECT_RESPONSES;
+    for (uint32_t i = 0; i < HOW_MANY; i++) {
+        cr_expect(select_speaks(&s.want, true));
+        lack_note(s.segment, i, DIALECT_RESPONSES, LACK_PROVEN, 404, 60000, s.want.now_ms);
+        cr_expect_eq(select_judge(&s.want, &s.accounts[i]), SELECT_ENDPOINT);
+        cr_expect_eq(choose(&s), i + 1 < HOW_MANY ? (int)i + 1 : -SELECT_ENDPOINT);
+    }
+    cr_expect(!select_speaks(&s.want, true), "translated, then");
+    cr_expect_eq(select_wait_ms(&s.want), 0);
+    s.want.is_side = true;
+    cr_expect(choose(&s) >= 0 && select_speaks(&s.want, false));
+    s.want.is_side = false;
+    s.want.dialect = DIALECT_CHAT;
+    cr_expect(choose(&s) >= 0 && select_speaks(&s.want, false));
+    lack_note(s.segment, 2, DIALECT_CHAT, LACK_PROVEN, 404, 60000, s.want.now_ms);
+    s.want.dialect = DIALECT_RESPONSES;
+    cr_expect_eq(choose(&s), 2, "nothing is left of it: asked all the same");
+    s.want.now_ms += 60000;
+    cr_expect(select_speaks(&s.want, false), "forgotten");
+    finish(&s);
+}
+
+/* An only account that rests is used all the same; who lacks the endpoint is not another one. */
+Test(select, who_lacks_the_endpoint_does_not_count_as_another)
+{
+    struct stage s;
+    begin(&s);
+    s.want.dialect = DIALECT_RESPONSES;
+    for (uint32_t i = 1; i < HOW_MANY; i++) {
+        lack_note(s.segment, i, DIALECT_RESPONSES, LACK_PROVEN, 404, 60000, s.want.now_ms);
+    }
+    bench(&s, 0);
+    cr_expect_eq(choose(&s), 0);
     finish(&s);
 }

@@ -21,6 +21,7 @@ extern int fault_unused;
 #define FAULT_SPEC_BYTES 1024u
 #define FAULT_POINTS_MAX 16u
 #define FAULT_NAME_BYTES 64u
+#define FAULT_FILE_BYTES 256u
 
 enum fault_act { FAULT_ABORT, FAULT_KILL, FAULT_SLEEP, FAULT_FAIL };
 
@@ -29,6 +30,7 @@ struct fault_plan {
     enum fault_act act;
     unsigned long left; /* passages until it acts; 0 = done */
     unsigned long sleep_ms;
+    char file[FAULT_FILE_BYTES]; /* not empty: at every passage while it exists */
 };
 
 static struct fault_plan fault_plans[FAULT_POINTS_MAX];
@@ -45,6 +47,15 @@ plan_parse(struct fault_plan *plan, char *part)
     }
     *act++ = '\0';
     plan->left = 1;
+    plan->file[0] = '\0';
+    char *file = strchr(act, '@');
+    if (file != NULL) {
+        *file++ = '\0';
+        if (strlen(file) >= FAULT_FILE_BYTES) {
+            abort();
+        }
+        memcpy(plan->file, file, strlen(file) + 1u);
+    }
     char *nth = strchr(part, ':');
     if (nth != NULL) {
         *nth++ = '\0';
@@ -110,6 +121,18 @@ plan_act(const struct fault_plan *plan)
     }
 }
 
+static bool
+is_time(struct fault_plan *plan, const char *name)
+{
+    if (strcmp(plan->name, name) != 0) {
+        return false;
+    }
+    if (plan->file[0] != '\0') {
+        return access(plan->file, F_OK) == 0;
+    }
+    return plan->left > 0 && --plan->left == 0;
+}
+
 bool
 fault_fails(const char *name)
 {
@@ -119,7 +142,7 @@ fault_fails(const char *name)
     }
     for (uint32_t i = 0; i < fault_count; i++) {
         struct fault_plan *plan = &fault_plans[i];
-        if (plan->left > 0 && strcmp(plan->name, name) == 0 && --plan->left == 0) {
+        if (is_time(plan, name)) {
             plan_act(plan);
             fails = fails || plan->act == FAULT_FAIL;
         }

@@ -41,6 +41,7 @@ signals_open(int *out_fd)
     restore(SIGHUP);
     restore(SIGCHLD);
     ignore(SIGPIPE);
+    ignore(SIGXFSZ); /* a limit on the size of files is a full disk, not an end */
     int fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0) {
         return ERR_IO;
@@ -63,6 +64,7 @@ signals_reset(void)
     ignore(SIGINT);
     ignore(SIGHUP);
     ignore(SIGPIPE);
+    ignore(SIGXFSZ);
     ignore(SIGUSR1);
     ignore(SIGUSR2);
     ignore(SIGTSTP);

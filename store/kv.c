@@ -6,16 +6,19 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 
+#define GROWTHS_MAX 32u               /* doublings of the map for one transaction */
 #define ROOM_BYTES_MIN (1024u * 1024) /* less than this on the disk is full */
 
 static const char *const table_names[KV_TABLES] = {
@@ -77,7 +80,35 @@ map_error(int code)
     }
 }
 
-/* Logs what is neither an answer nor expected. */
+/* A disk that stays full fails twice a second: the same failure is told again after this long. */
+#define TOLD_AGAIN_MS 60000u
+
+struct told {
+    const char *what; /* NULL: nothing was told yet */
+    int code;
+    uint64_t at_ms;
+    uint32_t times; /* not told since */
+};
+
+static struct told last_told;
+
+static bool
+is_news(const char *what, int code)
+{
+    uint64_t now_ms = clock_now_ms();
+    bool is_same = last_told.what != NULL && strcmp(last_told.what, what) == 0 &&
+                   last_told.code == code && now_ms < last_told.at_ms + TOLD_AGAIN_MS;
+    if (is_same) {
+        last_told.times++;
+        return false;
+    }
+    last_told.what = what;
+    last_told.code = code;
+    last_told.at_ms = now_ms;
+    return true;
+}
+
+/* Logs what is neither an answer nor expected; `times` others before it were not told. */
 static enum err
 told(const char *what, int code)
 {
@@ -85,9 +116,11 @@ told(const char *what, int code)
     if (code == MDB_PANIC && opened != NULL) {
         opened->is_broken = true;
     }
-    if (err == ERR_IO || err == ERR_BUG || err == ERR_FULL) {
-        log_event(LOG_ERROR, "store", "call=%s err=%s why=\"%s\"", what, err_name(err),
-                  mdb_strerror(code));
+    bool is_failure = err == ERR_IO || err == ERR_BUG || err == ERR_FULL;
+    if (is_failure && is_news(what, code)) {
+        log_event(LOG_ERROR, "store", "call=%s err=%s why=\"%s\" untold=%u", what, err_name(err),
+                  mdb_strerror(code), last_told.times);
+        last_told.times = 0;
     }
     return err;
 }
@@ -284,6 +317,9 @@ commit(struct kv_txn *txn)
     if (FAULT_FAILS("kv.commit_panics")) {
         mdb_txn_abort(txn->txn);
         code = MDB_PANIC;
+    } else if (FAULT_FAILS("kv.commit_read_only")) {
+        mdb_txn_abort(txn->txn);
+        code = EROFS;
     } else {
         code = mdb_txn_commit(txn->txn);
     }
@@ -337,7 +373,8 @@ kv_write(struct kv *kv, kv_work_fn work, void *context)
     CHECK(kv->mode == KV_WRITE || kv->mode == KV_CREATE);
     bool is_map_full = false;
     enum err err = write_once(kv, work, context, &is_map_full);
-    if (is_map_full) {
+    for (uint32_t i = 0; is_map_full && i < GROWTHS_MAX; i++) {
+        is_map_full = false;
         err = grow(kv);
         if (err == ERR_OK) {
             err = write_once(kv, work, context, &is_map_full);

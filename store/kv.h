@@ -9,8 +9,8 @@
  * into the map and is good until its transaction ends: read transactions are short and never live
  * across a loop turn, since an old reader keeps pages from being used again.
  *
- * Full: the map doubles once when a commit does not fit it; a full disk is ERR_FULL, and then
- * nothing of the transaction was written.
+ * Full: the map doubles until a commit fits it; a full disk is ERR_FULL, and then nothing of the
+ * transaction was written.
  *
  * Runs in: recorder (writer), master before fork (creates, migrates), workers and keeper (readers).
  * A process that dies in a transaction leaves nothing: the writer's lock is robust, a reader's slot
@@ -76,8 +76,8 @@ void kv_end(struct kv_txn *txn);
 
 /*
  * Runs `work` in a write transaction and commits when it returns ERR_OK; otherwise nothing is
- * written and its error is returned. When the map was full, the map is doubled and `work` runs once
- * more from the start: it must not change what it would need again.
+ * written and its error is returned. When the map was full, the map is doubled and `work` runs
+ * again from the start: it must not change what it would need again.
  */
 typedef enum err (*kv_work_fn)(struct kv_txn *txn, void *context);
 MUST_CHECK enum err kv_write(struct kv *kv, kv_work_fn work, void *context);

@@ -23,7 +23,7 @@ quarter(uint64_t bytes)
 static bool
 has_left(const struct reckon_record *record)
 {
-    return strcmp(record->code, "client_gone") == 0;
+    return record->status == 499 || strcmp(record->code, "client_gone") == 0;
 }
 
 static bool

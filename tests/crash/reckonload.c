@@ -18,10 +18,12 @@
 #define CONNS_MAX 64u
 #define ANSWER_BYTES (256u * 1024)
 #define REQUEST_BYTES 4096u
-#define THINK_MS 120u
+#define THINK_MS 120u       /* between two requests of a client, at most */
+#define THINK_FULL_MS 2500u /* so that the prices last as long as the full size does */
 #define STUCK_MS 60000u
 #define KILLS_MAX 4096u
 #define BEHIND_MS 1000u /* an answer may be whole before its worker has written it down */
+#define DRAIN_MS 6000u  /* it may be read on for who left */
 
 struct client {
     int fd; /* -1: none */
@@ -84,8 +86,9 @@ reckonload_killed(void)
 bool
 reckonload_is_excused(const struct reckon_request *request)
 {
+    uint64_t behind_ms = request->outcome == CRASH_LEFT ? DRAIN_MS : BEHIND_MS;
     for (uint32_t i = 0; i < kill_count; i++) {
-        if (kills[i] + 1 >= request->start_ms && kills[i] <= request->end_ms + BEHIND_MS) {
+        if (kills[i] + 1 >= request->start_ms && kills[i] <= request->end_ms + behind_ms) {
             return true;
         }
     }
@@ -171,7 +174,7 @@ end_request(struct client *c, bool has_left)
                                     : CRASH_ERROR;
     close(c->fd);
     c->fd = -1;
-    c->next_ms = r->end_ms + crash_random(THINK_MS);
+    c->next_ms = r->end_ms + crash_random(crash_size(THINK_MS, THINK_FULL_MS));
     running--;
 }
 

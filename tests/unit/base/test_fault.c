@@ -1,6 +1,9 @@
 /* Named points: only where and when they are asked for. */
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
@@ -48,5 +51,21 @@ Test(fault, fails_at_the_nth_passage_and_only_there)
     cr_expect(!FAULT_FAILS("here.now"));
     cr_expect(!FAULT_FAILS("there.now"));
     cr_expect(FAULT_FAILS("here.now"));
+    cr_expect(!FAULT_FAILS("here.now"));
+}
+
+Test(fault, fails_as_long_as_a_file_exists)
+{
+    char path[] = "/tmp/test_fault.XXXXXX";
+    char spec[64];
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    close(fd);
+    snprintf(spec, sizeof spec, "here.now=fail@%s", path);
+    fault_set(spec);
+    cr_expect(FAULT_FAILS("here.now"));
+    cr_expect(FAULT_FAILS("here.now"));
+    cr_expect(!FAULT_FAILS("there.now"));
+    unlink(path);
     cr_expect(!FAULT_FAILS("here.now"));
 }

@@ -61,7 +61,7 @@ local_open(struct relay *relay)
     }
 }
 
-/* The accounts that count for a list: those that speak what its reader speaks. */
+/* What a list's reader speaks. */
 static uint32_t
 speaks_of(enum dialect shape)
 {

@@ -1,9 +1,12 @@
 /*
  * models.h - GET /v1/models and /v1/models/{id}: what a key can reach, in its client's shape.
  *
- * The list is made from the accounts of the key's group that speak the asking client's dialect:
- * their plain model names and the left sides of their mappings; an account that names none
- * contributes the usual models of the dialect. The key's and the group's own lists are applied.
+ * The names come from the accounts of the key's group: their plain model names and the left sides
+ * of their mappings, the usual models of what they speak where they name none; and from the group's
+ * mapping: its plain left sides, and the usual names that its wildcards take. A name is listed when
+ * a request of the asking client's dialect would be served, translated or not: one that an account
+ * of that dialect claims goes nowhere else (bridge.h). The key's and the group's own lists are
+ * applied.
  *
  * Runs in: worker. Pure but for the request's arena.
  */
@@ -23,7 +26,7 @@ struct models_want {
     const struct catalog_view *view;
     const struct catalog_key *key;
     enum dialect shape; /* CHAT stands for OpenAI's */
-    uint32_t speaks;    /* mask: accounts that speak one of these count */
+    uint32_t speaks;    /* mask: the dialects that the list's readers speak */
     struct str query;
 };
 

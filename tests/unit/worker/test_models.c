@@ -11,6 +11,7 @@
 struct fixture {
     struct catalog_account accounts[HOW_MANY];
     struct target targets[HOW_MANY];
+    struct catalog_brief briefs[HOW_MANY];
     uint32_t order[HOW_MANY];
     struct catalog_group group;
     struct catalog_view view;
@@ -20,6 +21,15 @@ struct fixture {
     struct buf out;
 };
 
+/* What the view says of the accounts as they are by now. */
+static void
+brief(struct fixture *f)
+{
+    for (uint32_t i = 0; i < HOW_MANY; i++) {
+        catalog_brief(&f->accounts[i], target_speaks, &f->briefs[i]);
+    }
+}
+
 /* Three accounts: chat and responses with a list, anthropic with a mapping, gemini with neither. */
 static struct fixture *
 begin(void)
@@ -28,8 +38,9 @@ begin(void)
                                                    DIALECT_BIT(DIALECT_RESPONSES),
                                                DIALECT_BIT(DIALECT_ANTHROPIC),
                                                DIALECT_BIT(DIALECT_GEMINI) };
-    struct fixture *f = calloc(1, sizeof *f);
+    struct fixture *f = aligned_alloc(64, (sizeof *f + 63) / 64 * 64);
     cr_assert_not_null(f);
+    memset(f, 0, sizeof *f);
     for (uint32_t i = 0; i < HOW_MANY; i++) {
         model_defaults(MODEL_ACCOUNT, &f->accounts[i].account);
         f->targets[i].dialects = speaks[i];
@@ -40,14 +51,17 @@ begin(void)
     snprintf(f->accounts[1].account.models, LIST_TEXT_BYTES, "claude-*");
     snprintf(f->accounts[1].account.model_map, LIST_TEXT_BYTES, "fast = claude-haiku, x-*=y");
     f->group = (struct catalog_group){ .accounts = f->order, .account_count = HOW_MANY };
-    f->view = (struct catalog_view){
-        .accounts = f->accounts, .account_count = HOW_MANY, .groups = &f->group, .group_count = 1
-    };
+    f->view = (struct catalog_view){ .accounts = f->accounts,
+                                     .briefs = f->briefs,
+                                     .account_count = HOW_MANY,
+                                     .groups = &f->group,
+                                     .group_count = 1 };
     f->want = (struct models_want){
         .view = &f->view, .key = &f->key, .shape = DIALECT_CHAT, .speaks = DIALECT_BIT(DIALECT_CHAT)
     };
     arena_init(&f->arena, REQUEST_ARENA_BYTES_MAX);
     buf_init(&f->out, 1u << 20);
+    brief(f);
     return f;
 }
 
@@ -62,6 +76,7 @@ finish(struct fixture *f)
 static const char *
 list(struct fixture *f)
 {
+    brief(f);
     buf_clear(&f->out);
     cr_assert(models_list(&f->want, &f->arena, &f->out) == ERR_OK);
     return arena_dup(&f->arena, buf_str(&f->out)).data;
@@ -83,7 +98,9 @@ Test(models, lists_plain_names_once_and_no_globs)
     cr_assert_not_null(first);
     cr_expect_null(strstr(first + 1, "\"gpt-4o\""), "%s", text);
     cr_expect(lists(f, "o1") && strchr(text, '*') == NULL, "%s", text);
-    cr_expect(!lists(f, "fast") && !lists(f, "gemini-2.5-pro"), "accounts that speak it: %s", text);
+    cr_expect(lists(f, "fast") && lists(f, "gemini-2.5-pro"), "translated: %s", text);
+    cr_expect(!lists(f, "text-embedding-3-small") && !lists(f, "gemini-embedding-001"),
+              "embeddings are not: %s", text);
     finish(f);
 }
 
@@ -141,7 +158,7 @@ Test(models, one_is_found_or_gone)
     cr_expect_eq(models_one(&f->want, STR("o1"), &f->arena, &f->out), ERR_OK);
     cr_expect(strstr(arena_dup(&f->arena, buf_str(&f->out)).data, "\"id\":\"o1\"") != NULL);
     cr_expect_eq(models_one(&f->want, STR("gpt-4*"), &f->arena, &f->out), ERR_GONE);
-    cr_expect_eq(models_one(&f->want, STR("claude-x"), &f->arena, &f->out), ERR_GONE);
+    cr_expect_eq(models_one(&f->want, STR("nothing-x"), &f->arena, &f->out), ERR_GONE);
     finish(f);
 }
 
@@ -166,5 +183,51 @@ Test(models, says_when_there_is_no_room)
     arena_init(&tiny, 1024);
     cr_expect_eq(models_list(&f->want, &tiny, &f->out), ERR_FULL);
     arena_reset(&tiny);
+    finish(f);
+}
+
+static enum err
+one(struct fixture *f, const char *id)
+{
+    brief(f);
+    buf_clear(&f->out);
+    return models_one(&f->want, str_of(id), &f->arena, &f->out);
+}
+
+/* An account of the reader's dialect that takes every name leaves nothing to translate. */
+Test(models, of_another_dialect_are_listed_where_they_are_reached)
+{
+    struct fixture *f = begin();
+    f->want.speaks = DIALECT_BIT(DIALECT_ANTHROPIC);
+    f->want.shape = DIALECT_ANTHROPIC;
+    cr_expect(lists(f, "gpt-4o") && lists(f, "gemini-2.5-pro"), "%s", list(f));
+    cr_expect_eq(one(f, "gpt-4o"), ERR_OK);
+    cr_expect(strstr(arena_dup(&f->arena, buf_str(&f->out)).data, "\"type\":\"model\"") != NULL);
+    cr_expect_eq(one(f, "gpt-4.1"), ERR_OK, "by a glob of an account that speaks another dialect");
+    f->accounts[0].account.is_disabled = true;
+    f->accounts[2].account.is_disabled = true;
+    cr_expect(!lists(f, "gpt-4o") && one(f, "gpt-4o") == ERR_GONE, "%s", list(f));
+    f->accounts[0].account.is_disabled = false;
+    snprintf(f->accounts[1].account.models, LIST_TEXT_BYTES, "gpt-4o,claude-*");
+    f->accounts[1].account.is_disabled = true;
+    cr_expect(!lists(f, "gpt-4o"), "it is claimed by one out of service: %s", list(f));
+    finish(f);
+}
+
+Test(models, include_what_the_group_maps)
+{
+    struct fixture *f = begin();
+    f->accounts[2].account.is_disabled = true;
+    snprintf(f->group.group.model_map, LIST_TEXT_BYTES,
+             "claude-haiku-*=gpt-4o,mine=o1,gone=nobody,gpt-5=claude-5");
+    f->want.speaks = DIALECT_BIT(DIALECT_ANTHROPIC);
+    f->want.shape = DIALECT_ANTHROPIC;
+    cr_expect(lists(f, "claude-haiku-4-5") && lists(f, "mine"), "%s", list(f));
+    cr_expect(!lists(f, "gone") && !lists(f, "claude-sonnet-5"), "%s", list(f));
+    cr_expect(lists(f, "gpt-5"), "within the dialect too: %s", list(f));
+    cr_expect_eq(one(f, "claude-haiku-1"), ERR_OK);
+    cr_expect_eq(one(f, "gone"), ERR_GONE);
+    snprintf(f->group.group.models, LIST_TEXT_BYTES, "o1");
+    cr_expect(!lists(f, "mine"), "by the name that is asked for");
     finish(f);
 }

@@ -90,8 +90,8 @@ append_record(struct kv_txn *txn, struct tally *tally, uint64_t sequence,
               const struct ledger_record *record)
 {
     struct kv_id key;
-    enum err err = kv_append(txn, KV_USAGE, kv_id(&key, sequence),
-                             str_make((const char *)record, sizeof(*record)));
+    struct record_packed packed;
+    enum err err = kv_append(txn, KV_USAGE, kv_id(&key, sequence), record_pack(record, &packed));
     return err != ERR_OK ? err : tally_add(tally, txn, record);
 }
 

@@ -22,7 +22,8 @@
 #include "store/model.h"
 
 /*
- * One finished attempt, as it lies in a ring cell and in the store. Fixed size, no pointers.
+ * One finished attempt, as it lies in a ring cell and, packed (store/record.h), in the store. Fixed
+ * size, no pointers.
  *
  * It explains its own bill: cost_nano is what base/money.h makes of the tokens, `rates` and
  * multiplier_ppm (record_cost() repeats it), whatever prices and multipliers are today.
@@ -30,8 +31,7 @@
  * A request's last attempt (is_last) is the one that the client's answer came from; it is charged.
  * Attempts before it are there when they used tokens; they cost the operator, never the user.
  *
- * 560 bytes: seven fit one page of the store. Version 1 had 512 and no prices; record_read() makes
- * one of these of both. New fields go where `pad` is: 0 must mean that they are not known.
+ * Version 1 had 512 bytes and no prices; record_read() makes one of these of both. New fields go where `pad` is: 0 must mean that they are not known.
  */
 #define LEDGER_RECORD_BYTES 560u
 #define LEDGER_RECORD_VERSION 2u

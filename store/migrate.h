@@ -13,6 +13,7 @@
  *      be left in pages of data.mdb that are free, until they are used again.
  *   4  there are roll-ups: made from the records that are there. When older ones were removed
  *      before, the meta row "rollup_short" says that roll-ups have less than the totals
+ *   5  usage records are packed (record.h); those that are not are read as before
  *
  * Runs in: master before fork (ledger_prepare). Dying here leaves the old layout.
  */
@@ -27,7 +28,7 @@
 
 struct secret;
 
-#define MIGRATE_LAYOUT 4u
+#define MIGRATE_LAYOUT 5u
 
 /* Reads the row only. ERR_DENIED with a sentence in why: the store is newer than we are; ERR_BAD:
  * the row is damaged; ERR_GONE: there is none. */

@@ -1,5 +1,6 @@
 #include "store/record.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -75,6 +76,71 @@ read_old(const struct record_old *old, struct ledger_record *out)
     memcpy(out->address, old->address, sizeof(out->address));
 }
 
+/* --- packed --- */
+
+#define PACKED_VERSION 3u
+
+_Static_assert(LEDGER_RECORD_BYTES % sizeof(uint64_t) == 0, "a record is whole words");
+_Static_assert(offsetof(struct record_packed, words) == 16, "as it is written, no padding");
+_Static_assert(LEDGER_RECORD_VERSION == 2, "1 and 2 are whole records, 3 is a packed one");
+
+struct str
+record_pack(const struct ledger_record *record, struct record_packed *out)
+{
+    uint64_t words[RECORD_WORDS];
+    memcpy(words, record, sizeof(words));
+    size_t used = 0;
+    out->version = PACKED_VERSION;
+    for (size_t j = 0; j < RECORD_MASKS; j++) {
+        uint32_t mask = 0;
+        for (size_t i = 0; i < 32 && 32 * j + i < RECORD_WORDS; i++) {
+            uint64_t word = words[32 * j + i];
+            uint32_t is_used = word != 0;
+            out->words[used] = word; /* the next one takes its place when it is 0 */
+            used += is_used;
+            mask |= is_used << i;
+        }
+        out->masks[j] = mask;
+    }
+    size_t bytes = offsetof(struct record_packed, words) + used * sizeof(uint64_t);
+    return str_make((const char *)out, bytes);
+}
+
+/* As many words as the masks have bits, and none behind the record's end. */
+static bool
+is_packed_well(const struct record_packed *packed, size_t bytes)
+{
+    size_t used = 0;
+    for (size_t j = 0; j < RECORD_MASKS; j++) {
+        used += (size_t)__builtin_popcount(packed->masks[j]);
+    }
+    uint32_t beyond = RECORD_WORDS % 32 == 0 ? 0 : UINT32_MAX << RECORD_WORDS % 32;
+    return (packed->masks[RECORD_MASKS - 1] & beyond) == 0 &&
+           bytes == offsetof(struct record_packed, words) + used * sizeof(uint64_t);
+}
+
+static enum err
+unpack(struct str value, struct ledger_record *out)
+{
+    struct record_packed packed = { 0 };
+    uint64_t words[RECORD_WORDS] = { 0 };
+    if (value.len < offsetof(struct record_packed, words) || value.len > sizeof(packed)) {
+        return ERR_BAD;
+    }
+    memcpy(&packed, value.data, value.len);
+    if (!is_packed_well(&packed, value.len)) {
+        return ERR_BAD;
+    }
+    size_t used = 0;
+    for (size_t j = 0; j < RECORD_MASKS; j++) {
+        for (uint32_t mask = packed.masks[j]; mask != 0; mask &= mask - 1) {
+            words[32 * j + (size_t)__builtin_ctz(mask)] = packed.words[used++];
+        }
+    }
+    memcpy(out, words, sizeof(*out));
+    return out->version == LEDGER_RECORD_VERSION ? ERR_OK : ERR_BAD;
+}
+
 enum err
 record_read(struct str value, struct ledger_record *out)
 {
@@ -84,6 +150,9 @@ record_read(struct str value, struct ledger_record *out)
         return ERR_BAD;
     }
     memcpy(&version, value.data, sizeof(version));
+    if (version == PACKED_VERSION) {
+        return unpack(value, out);
+    }
     if (version == LEDGER_RECORD_VERSION && value.len == sizeof(*out)) {
         memcpy(out, value.data, sizeof(*out));
         return ERR_OK;

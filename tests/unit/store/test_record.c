@@ -76,7 +76,7 @@ Test(record, of_layout_1_is_read_after_the_store_was_upgraded)
 
 Test(record, of_no_known_layout_is_refused)
 {
-    uint8_t bytes[600] = { 3 };
+    uint8_t bytes[600] = { 4 };
     struct ledger_record record;
     cr_expect_eq(record_read(str_make((char *)bytes, LEDGER_RECORD_BYTES), &record), ERR_BAD);
     cr_expect_eq(record_read(str_make((char *)bytes, 512), &record), ERR_BAD);
@@ -84,6 +84,63 @@ Test(record, of_no_known_layout_is_refused)
     cr_expect_eq(record_read(str_make((char *)bytes, 512), &record), ERR_BAD);
     cr_expect_eq(record_read(str_make((char *)bytes, 3), &record), ERR_BAD);
     cr_expect_eq(record_read(str_make((char *)bytes, LEDGER_RECORD_BYTES), &record), ERR_OK);
+}
+
+/* Every byte counts: words that are 0 but for one of them, and the last byte of all. */
+static void
+make_full(struct ledger_record *record)
+{
+    *record = (struct ledger_record){ .version = LEDGER_RECORD_VERSION,
+                                      .status = 200,
+                                      .key_id = 7,
+                                      .out_total = 1ull << 63,
+                                      .is_last = 1,
+                                      .request_id = "req_0123456789",
+                                      .model = "gpt-4o",
+                                      .address = "127.0.0.1" };
+    record->pad[sizeof record->pad - 1] = 1;
+}
+
+Test(record, is_stored_small_and_comes_out_as_it_was)
+{
+    struct ledger_record record;
+    struct ledger_record again;
+    struct record_packed packed;
+    make_full(&record);
+    struct str value = record_pack(&record, &packed);
+    cr_expect_lt(value.len, 150);
+    cr_assert_eq(record_read(value, &again), ERR_OK);
+    cr_expect(memcmp(&record, &again, sizeof record) == 0);
+    /* Nothing but its version, and no word at all that is 0. */
+    record = (struct ledger_record){ .version = LEDGER_RECORD_VERSION };
+    value = record_pack(&record, &packed);
+    cr_expect_eq(value.len, 24);
+    cr_assert_eq(record_read(value, &again), ERR_OK);
+    cr_expect(memcmp(&record, &again, sizeof record) == 0);
+    memset(&record, 0x5a, sizeof record);
+    record.version = LEDGER_RECORD_VERSION;
+    value = record_pack(&record, &packed);
+    cr_expect_eq(value.len, sizeof packed);
+    cr_assert_eq(record_read(value, &again), ERR_OK);
+    cr_expect(memcmp(&record, &again, sizeof record) == 0);
+}
+
+Test(record, that_is_packed_badly_is_refused)
+{
+    struct ledger_record record;
+    struct ledger_record again;
+    struct record_packed packed;
+    make_full(&record);
+    struct str value = record_pack(&record, &packed);
+    for (size_t len = 0; len <= sizeof packed; len++) {
+        enum err err = record_read(str_make(value.data, len), &again);
+        cr_expect_eq(err, len == value.len ? ERR_OK : ERR_BAD, "%zu bytes", len);
+    }
+    packed.masks[2] |= 1u << 31; /* a word behind the record's end */
+    cr_expect_eq(record_read(str_make(value.data, value.len + 8), &again), ERR_BAD);
+    record.version = 1;
+    value = record_pack(&record, &packed);
+    cr_expect_eq(record_read(value, &again), ERR_BAD);
 }
 
 Test(record, repeats_its_own_bill)

@@ -155,7 +155,18 @@ set_thinking(struct caps *caps, enum dialect dialect, struct str word)
     return ERR_BAD;
 }
 
-/* "3", "2.5", 3, 2.5: ten times the version; the third family thinks in levels and signs. */
+void
+caps_family(struct caps *caps, uint32_t family)
+{
+    bool is_third = family >= 30;
+    caps->family = family;
+    caps->budget = !is_third;
+    caps->sig_required = is_third;
+    caps->mixed_tools = is_third;
+    caps->json_with_tools = is_third;
+}
+
+/* "3", "2.5", 3, 2.5: ten times the version. */
 static enum err
 set_family(struct caps *caps, struct json_value value)
 {
@@ -169,12 +180,7 @@ set_family(struct caps *caps, struct json_value value)
     } else if (text.len != 1) {
         return ERR_BAD;
     }
-    caps->family = family;
-    bool is_third = family >= 30;
-    caps->budget = !is_third;
-    caps->sig_required = is_third;
-    caps->mixed_tools = is_third;
-    caps->json_with_tools = is_third;
+    caps_family(caps, family);
     return ERR_OK;
 }
 

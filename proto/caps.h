@@ -68,6 +68,10 @@ struct caps {
 /* What the specification assumes of any account of the dialect. */
 void caps_default(struct caps *caps, enum dialect dialect);
 
+/* gemini: what goes with the family (10 times its version); the third thinks in levels and signs.
+ */
+void caps_family(struct caps *caps, uint32_t family);
+
 /* Sets one by its name ("sig_required", "effort": a list, "thinking": a word, "family": "3").
  * ERR_BAD: unknown name or a value of another type. */
 MUST_CHECK enum err

@@ -94,6 +94,11 @@ write_thinking(const struct codec_job *job, struct jsonw *w)
     if (thinking->effort == HUB_EFFORT_UNSET) {
         return;
     }
+    if (job->target->caps->thinking == CAPS_NO_THINKING) {
+        drop(job, thinking->effort != HUB_EFFORT_OFF,
+             hub_field_name(job->request, HUB_FIELD_THINKING));
+        return;
+    }
     jsonw_name(w, "thinkingConfig");
     jsonw_object(w);
     bool is_shown = thinking->show == HUB_YES && thinking->effort != HUB_EFFORT_OFF;

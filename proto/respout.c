@@ -201,10 +201,14 @@ write_bookkeeping(const struct codec_job *job, struct jsonw *w)
         put_str(job, w, "prompt_cache_retention", STR("24h"));
     }
     put_raw(job, w, "metadata", request->metadata_json);
-    if (takes(job, "include")) {
+    /* A model that does not reason has nothing to encrypt, and says so with a 400. */
+    bool reasons = job->target->caps->efforts != 0;
+    if (takes(job, "include") && (reasons || request->logprobs == HUB_YES)) {
         jsonw_name(w, "include");
         jsonw_array(w);
-        jsonw_text(w, "reasoning.encrypted_content");
+        if (reasons) {
+            jsonw_text(w, "reasoning.encrypted_content");
+        }
         if (request->logprobs == HUB_YES) {
             jsonw_text(w, "message.output_text.logprobs");
         }

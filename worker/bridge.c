@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "proto/blame.h"
 #include "proto/caps.h"
+#include "proto/lineage.h"
 #include "worker/counting.h"
 #include "worker/relay.h"
 #include "worker/reply.h"
@@ -180,6 +181,7 @@ bridge_encode(struct relay *relay, struct str model, struct str *out, struct hub
     enum dialect spoken = bridge_row(relay)->dialect;
     const struct group *group = &relay->view->groups[relay->group].group;
     caps_default(&caps, spoken);
+    lineage_apply(&caps, spoken, model);
     caps_apply(&caps, spoken, str_of(relay->choice.account->account.caps));
     struct str instructions = str_of(spoken == DIALECT_RESPONSES ? group->instructions : "");
     struct hub_target target = { .dialect = spoken,

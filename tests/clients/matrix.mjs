@@ -3,7 +3,7 @@
 // provider spoke the SDK's own dialect. The cases are written once; sdk.mjs has what differs.
 import assert from "node:assert/strict";
 
-import { fake, gateways, letters, received, refresh, rejection, square, tests_of_matrix } from
+import { gateways, letters, received, refresh, rejection, square, tests_of_matrix } from
     "./play.mjs";
 import { sdks } from "./sdk.mjs";
 
@@ -13,6 +13,23 @@ const weather = { name: "get_weather", description: "Tells the weather of a city
         additionalProperties: false } };
 const clock = { name: "get_time", description: "Tells the time.",
     schema: { type: "object", properties: {} } };
+// What JSON Schema can say and not every provider reads.
+const hard = { name: "plan-trip_2", description: "Plans.", schema: { type: "object",
+    $schema: "http://json-schema.org/draft-07/schema#", $defs: {
+        place: { type: "object", properties: { name: { type: "string", minLength: 1 } },
+            required: ["name"] } },
+    properties: { from: { $ref: "#/$defs/place" }, to: { $ref: "#/$defs/place" },
+        mode: { oneOf: [{ const: "train" }, { const: "boat" }] },
+        seats: { type: ["integer", "null"], exclusiveMinimum: 0, enum: [1, 2, 3, null] },
+        type: { type: "string", format: "uri", default: "x" },
+        stops: { type: "array", items: { anyOf: [{ type: "string" }, { type: "null" }] } },
+        more: { type: "object", additionalProperties: { type: "string" } } },
+    required: ["from", "mode"], additionalProperties: false } };
+// Each provider's models that refuse what others take.
+const choosy = { chat: ["gpt-4o-mini", "gpt-5", "llama-3.3-70b-instruct"],
+    responses: ["gpt-4.1", "gpt-5", "o4-mini"],
+    anthropic: ["claude-3-5-sonnet-20241022", "claude-sonnet-4-5", "claude-opus-4-8"],
+    gemini: ["gemini-2.0-flash", "gemini-2.5-flash", "gemini-3-pro-preview"] };
 const ordinary = { chat: "gpt-4o-mini", responses: "gpt-5", anthropic: "claude-sonnet-4-5",
     gemini: "gemini-2.5-flash" };
 
@@ -22,7 +39,7 @@ const cases = {
         const answer = await say({ model, text: "hello" });
         assert.equal(answer.text, "You said: hello");
         assert.equal(answer.finish, "stop");
-        assert.deepEqual(answer.usage, { input: 11, output: 7 });
+        assert.deepEqual(answer.usage, { input: 11, output: 7, cached: 0 });
         assert.equal(answer.model, model);
     },
 
@@ -80,10 +97,60 @@ const cases = {
         const tools = [weather];
         const first = await say({ model, text: "use tool", tools, reasons: true });
         assert.equal(first.calls.length, 1);
-        assert.deepEqual(first.usage, { input: 11, output: 7 });
+        assert.deepEqual(first.usage, { input: 11, output: 7, cached: 0 });
         const results = [{ ...first.calls[0], output: "22 degrees" }];
         const second = await say({ model, history: first.history, results, tools, reasons: true });
         assert.match(second.text, /^Tool said: .*22 degrees/);
+    },
+
+    async "usage in parts"({ say }) {
+        const answer = await say({ model: "fake-in100-cached40-out20-reason5", text: "hello",
+            reasons: true });
+        assert.equal(answer.text, "You said: hello");
+        assert.deepEqual(answer.usage, { input: 100, output: 20, cached: 40 });
+    },
+
+    async "nothing is said"({ say }) {
+        const answer = await say({ model: "fake-empty", text: "hello" });
+        assert.deepEqual([answer.text || "", answer.finish], ["", "stop"]);
+    },
+
+    async "a filter ends it"({ say }) {
+        const answer = await say({ model: "fake-filter", text: "hello" });
+        assert.equal(answer.finish, "filter");
+    },
+
+    async "a hard schema, and a tool by force"({ say, model }) {
+        const answer = await say({ model, text: "use tool", tools: [hard, clock],
+            force: "plan-trip_2" });
+        assert.equal(answer.calls[0].name, "plan-trip_2");
+        assert.equal(answer.calls[0].args.mode, "train");
+        assert.ok("from" in answer.calls[0].args);
+    },
+
+    // Each model gets only what it takes; what the client says to its own provider is its affair.
+    async "models that refuse options"({ say, own, faulty }) {
+        for (const model of own ? [] : choosy[faulty]) {
+            const first = await say({ model, text: "use tool", system: "Be brief.", reasons: true,
+                temperature: 0.5, top_p: 0.9, stop: ["zzz", "yyy"], limit: 20000,
+                tools: [weather] });
+            assert.equal(first.calls[0].name, "get_weather", model);
+            const results = [{ ...first.calls[0], output: "22 degrees" }];
+            const second = await say({ model, history: first.history, results, tools: [weather],
+                reasons: true });
+            assert.match(second.text, /^Tool said: .*22 degrees/, model);
+        }
+    },
+
+    async "an image as a tool's result"({ say, model, client }) {
+        if (client === "openai chat") {
+            return; // its tools speak text only
+        }
+        const tools = [weather];
+        const first = await say({ model, text: "use tool", tools });
+        const results = [{ ...first.calls[0], output: "a picture", image: square }];
+        await say({ model, history: first.history, results, tools });
+        assert.equal((await received()).images, 1);
     },
 
     async image({ say, model }) {
@@ -131,7 +198,8 @@ for (const sdk of sdks) {
                 const say = (ask) => sdk.say(gateways[ask.faulty ? `errors-${upstream}` : upstream],
                     { ...ask, stream });
                 tests_of_matrix(sdk.name, upstream, stream ? `${name}, streamed` : name,
-                    () => run({ say, model, faulty: upstream, fake }));
+                    () => run({ say, model, faulty: upstream, own: sdk.own === upstream,
+                        client: sdk.name }));
             }
         }
     }

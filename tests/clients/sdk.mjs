@@ -1,10 +1,11 @@
 // sdk.mjs - the official SDKs behind one function each: say(gateway, ask) asks and returns what the
 // SDK made of the answer.
 //
-// ask     { model, text?, system?, image?, tools?, schema?, reasons?, limit?, history?, results?,
-//         stream }; `history` is that of an earlier answer, `results` what came of its calls.
-// answer  { text, finish: stop|length|tools, calls: [{ id, name, args }], usage: { input, output },
-//         model, history, pieces: when each piece of a stream came }
+// ask     { model, text?, system?, image?, tools?, force? (a tool's name), schema?, reasons?, limit?,
+//         temperature?, top_p?, stop?, history?, results?, stream }; `history` is that of an earlier
+//         answer, `results` what came of its calls: { id, name, output, image? }.
+// answer  { text, finish: stop|length|tools|filter, calls: [{ id, name, args }],
+//         usage: { input, output, cached }, model, history, pieces: when each came of a stream }
 import assert from "node:assert/strict";
 import Anthropic from "@anthropic-ai/sdk";
 import { GoogleGenAI } from "@google/genai";
@@ -15,6 +16,12 @@ const finish_of = (reason, names) => {
     assert.ok(reason in names, `finish ${reason}`);
     return names[reason];
 };
+
+function with_sampling(body, { temperature, top_p, stop }, top_p_name, stop_name) {
+    const given = { temperature, [top_p_name]: top_p, [stop_name]: stop };
+    return Object.assign(body, Object.fromEntries(
+        Object.entries(given).filter(([name, value]) => name && value !== undefined)));
+}
 
 // --- openai, chat completions ---
 
@@ -48,7 +55,10 @@ function chat_ask(ask) {
     if (ask.limit) {
         body.max_completion_tokens = ask.limit;
     }
-    return body;
+    if (ask.force) {
+        body.tool_choice = { type: "function", function: { name: ask.force } };
+    }
+    return with_sampling(body, ask, "top_p", "stop");
 }
 
 async function chat_say(at, ask) {
@@ -66,10 +76,12 @@ async function chat_say(at, ask) {
     const [{ message, finish_reason }] = answer.choices;
     return {
         text: message.content, model: answer.model, pieces,
-        finish: finish_of(finish_reason, { stop: "stop", length: "length", tool_calls: "tools" }),
+        finish: finish_of(finish_reason, { stop: "stop", length: "length", tool_calls: "tools",
+            content_filter: "filter" }),
         calls: (message.tool_calls ?? []).map((call) => ({ id: call.id, name: call.function.name,
             args: JSON.parse(call.function.arguments) })),
-        usage: { input: answer.usage.prompt_tokens, output: answer.usage.completion_tokens },
+        usage: { input: answer.usage.prompt_tokens, output: answer.usage.completion_tokens,
+            cached: answer.usage.prompt_tokens_details?.cached_tokens ?? 0 },
         history: [...body.messages, message],
     };
 }
@@ -78,8 +90,10 @@ async function chat_say(at, ask) {
 
 function responses_ask(ask) {
     const input = [...(ask.history ?? [])];
-    for (const { id, output } of ask.results ?? []) {
-        input.push({ type: "function_call_output", call_id: id, output });
+    for (const { id, output, image } of ask.results ?? []) {
+        input.push({ type: "function_call_output", call_id: id, output: image === undefined ? output
+            : [{ type: "input_text", text: output },
+                { type: "input_image", image_url: url_of(image), detail: "auto" }] });
     }
     if (ask.text) {
         const content = [{ type: "input_text", text: ask.text }];
@@ -107,7 +121,10 @@ function responses_ask(ask) {
     if (ask.limit) {
         body.max_output_tokens = ask.limit;
     }
-    return body;
+    if (ask.force) {
+        body.tool_choice = { type: "function", name: ask.force };
+    }
+    return with_sampling(body, ask, "top_p", "");
 }
 
 async function responses_say(at, ask) {
@@ -123,15 +140,15 @@ async function responses_say(at, ask) {
     }
     const calls = answer.output.filter((item) => item.type === "function_call");
     const finish = finish_of(answer.status, { completed: "stop", incomplete: "length" });
-    if (finish === "length") {
-        assert.equal(answer.incomplete_details.reason, "max_output_tokens");
-    }
+    const why = answer.incomplete_details?.reason;
     return {
         text: answer.output_text, model: answer.model, pieces,
-        finish: calls.length > 0 ? "tools" : finish,
+        finish: calls.length > 0 ? "tools" : finish === "stop" ? finish
+            : finish_of(why, { max_output_tokens: "length", content_filter: "filter" }),
         calls: calls.map((call) => ({ id: call.call_id, name: call.name,
             args: JSON.parse(call.arguments) })),
-        usage: { input: answer.usage.input_tokens, output: answer.usage.output_tokens },
+        usage: { input: answer.usage.input_tokens, output: answer.usage.output_tokens,
+            cached: answer.usage.input_tokens_details.cached_tokens },
         // What `parse` adds for the program is nothing that the API takes back.
         history: [...body.input, ...answer.output.map(({ parsed_arguments, ...item }) =>
             item.content === undefined ? item : { ...item,
@@ -142,11 +159,13 @@ async function responses_say(at, ask) {
 // --- anthropic ---
 
 function anthropic_ask(ask) {
-    const content = (ask.results ?? []).map(({ id, output }) =>
-        ({ type: "tool_result", tool_use_id: id, content: output }));
+    const picture = ({ type: media_type, data }) =>
+        ({ type: "image", source: { type: "base64", media_type, data } });
+    const content = (ask.results ?? []).map(({ id, output, image }) =>
+        ({ type: "tool_result", tool_use_id: id, content: image === undefined ? output
+            : [{ type: "text", text: output }, picture(image)] }));
     if (ask.image) {
-        const { type: media_type, data } = ask.image;
-        content.push({ type: "image", source: { type: "base64", media_type, data } });
+        content.push(picture(ask.image));
     }
     if (ask.text) {
         content.push({ type: "text", text: ask.text });
@@ -166,7 +185,10 @@ function anthropic_ask(ask) {
     if (ask.reasons) {
         body.thinking = { type: "enabled", budget_tokens: 2048 };
     }
-    return body;
+    if (ask.force) {
+        body.tool_choice = { type: "tool", name: ask.force };
+    }
+    return with_sampling(body, ask, "top_p", "stop_sequences");
 }
 
 async function anthropic_say(at, ask) {
@@ -186,10 +208,12 @@ async function anthropic_say(at, ask) {
             .join(""),
         model: answer.model, pieces,
         finish: finish_of(answer.stop_reason, { end_turn: "stop", max_tokens: "length",
-            tool_use: "tools" }),
+            tool_use: "tools", refusal: "filter" }),
         calls: answer.content.filter((block) => block.type === "tool_use").map((block) =>
             ({ id: block.id, name: block.name, args: block.input })),
-        usage: { input: answer.usage.input_tokens, output: answer.usage.output_tokens },
+        usage: { input: answer.usage.input_tokens + (answer.usage.cache_read_input_tokens ?? 0),
+            output: answer.usage.output_tokens,
+            cached: answer.usage.cache_read_input_tokens ?? 0 },
         history: [...body.messages, { role: "assistant", content:
             answer.content.map(({ parsed_output, ...block }) => block) }],
     };
@@ -200,8 +224,11 @@ async function anthropic_say(at, ask) {
 function genai_ask(ask) {
     const contents = [...(ask.history ?? [])];
     if (ask.results) {
-        contents.push({ role: "user", parts: ask.results.map(({ id, name, output }) =>
-            ({ functionResponse: { ...(id ? { id } : {}), name, response: { output } } })) });
+        const picture = (image) => (image === undefined ? {}
+            : { parts: [{ inlineData: { mimeType: image.type, data: image.data } }] });
+        contents.push({ role: "user", parts: ask.results.map(({ id, name, output, image }) =>
+            ({ functionResponse: { ...(id ? { id } : {}), name, response: { output },
+                ...picture(image) } })) });
     }
     if (ask.text) {
         const parts = [{ text: ask.text }];
@@ -228,7 +255,12 @@ function genai_ask(ask) {
     if (ask.limit) {
         config.maxOutputTokens = ask.limit;
     }
-    return { model: ask.model, contents, config };
+    if (ask.force) {
+        config.toolConfig = { functionCallingConfig: { mode: "ANY",
+            allowedFunctionNames: [ask.force] } };
+    }
+    return { model: ask.model, contents,
+        config: with_sampling(config, ask, "topP", "stopSequences") };
 }
 
 async function genai_say(at, ask) {
@@ -251,21 +283,22 @@ async function genai_say(at, ask) {
     const calls = parts.filter((part) => part.functionCall).map(({ functionCall }) => functionCall);
     const usage = last.usageMetadata;
     const finish = finish_of(last.candidates[0].finishReason, { STOP: "stop",
-        MAX_TOKENS: "length" });
+        MAX_TOKENS: "length", SAFETY: "filter" });
     return {
         text: parts.map((part) => (part.thought ? "" : part.text ?? "")).join(""),
         model: last.modelVersion, pieces,
         finish: calls.length > 0 ? "tools" : finish,
         calls: calls.map(({ id, name, args }) => ({ id, name, args })),
         usage: { input: usage.promptTokenCount,
-            output: (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0) },
+            output: (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0),
+            cached: usage.cachedContentTokenCount ?? 0 },
         history: [...body.contents, { role: "model", parts }],
     };
 }
 
 export const sdks = [
-    { name: "openai chat", say: chat_say },
-    { name: "openai responses", say: responses_say },
-    { name: "anthropic sdk", say: anthropic_say },
-    { name: "google genai", say: genai_say },
+    { name: "openai chat", own: "chat", say: chat_say },
+    { name: "openai responses", own: "responses", say: responses_say },
+    { name: "anthropic sdk", own: "anthropic", say: anthropic_say },
+    { name: "google genai", own: "gemini", say: genai_say },
 ];

@@ -245,6 +245,26 @@ fakelaw_all_answered(struct fakelaw *law)
 }
 
 bool
+fakelaw_is_model(const struct fakelaw *law, const char *const *names)
+{
+    while (*names != NULL && strncmp(law->ask->model, *names, strlen(*names)) != 0) {
+        names++;
+    }
+    return *names != NULL;
+}
+
+bool
+fakelaw_without(struct fakelaw *law, struct fakespan object, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (fakejson_get(object, *names).n > 0) {
+            return fakelaw_fail(law, "%s is not supported with this model", *names);
+        }
+    }
+    return true;
+}
+
+bool
 fakelaw_is_empty_text(struct fakespan value)
 {
     return !fakejson_is_string(value) || value.n == 2;

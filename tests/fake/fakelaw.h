@@ -75,6 +75,12 @@ bool fakelaw_result(struct fakelaw *law, struct fakespan id);
 /* No call may wait for its result here. */
 bool fakelaw_all_answered(struct fakelaw *law);
 
+/* The asked model's name begins with one of these (a list that ends with NULL). */
+bool fakelaw_is_model(const struct fakelaw *law, const char *const *names);
+
+/* None of these members is there (a list that ends with NULL). */
+bool fakelaw_without(struct fakelaw *law, struct fakespan object, const char *const *names);
+
 bool fakelaw_is_empty_text(struct fakespan value);
 
 #endif

@@ -301,6 +301,33 @@ judge_system(struct fakelaw *law, struct fakespan system)
     return true;
 }
 
+/* What only some models take: older ones do not think, newer ones think as they like. */
+static bool
+judge_model(struct fakelaw *law, struct fakespan body)
+{
+    static const char *const old[] = { "claude-3-haiku", "claude-3-5", NULL };
+    static const char *const one_sampler[] = { "claude-sonnet-4-5", "claude-haiku-4-5",
+                                               "claude-opus-4-1", "claude-opus-4-5", NULL };
+    static const char *const newest[] = { "claude-opus-4-8", "claude-sonnet-5", NULL };
+    static const char *const sampling[] = { "temperature", "top_p", "top_k", NULL };
+    struct fakespan thinking = fakejson_path(body, "thinking.type");
+    uint64_t limit = fakejson_number(fakejson_get(body, "max_tokens"), 0);
+    if (fakelaw_is_model(law, old)) {
+        return (thinking.n == 0 && limit <= 8192) ||
+               fakelaw_fail(law, "no thinking, and at most 8192 tokens, with this model");
+    }
+    if (fakelaw_is_model(law, one_sampler) && fakejson_get(body, "temperature").n > 0 &&
+        fakejson_get(body, "top_p").n > 0) {
+        return fakelaw_fail(law, "`temperature` and `top_p` cannot both be specified");
+    }
+    if (!fakelaw_is_model(law, newest)) {
+        return true;
+    }
+    return fakelaw_without(law, body, sampling) &&
+           (!fakejson_is(thinking, "enabled") ||
+            fakelaw_fail(law, "thinking.type.enabled is not supported for this model"));
+}
+
 bool
 fakelawanth_judge(struct fakelaw *law, struct fakespan body)
 {
@@ -333,6 +360,6 @@ fakelawanth_judge(struct fakelaw *law, struct fakespan body)
            fakelaw_number(law, fakejson_get(body, "max_tokens"), 0, 1e9) &&
            judge_system(law, fakejson_get(body, "system")) &&
            judge_tools(law, fakejson_get(body, "tools")) && judge_options(law, body) &&
-           (!thinks || judge_thinking_options(law, body, thinking)) &&
+           judge_model(law, body) && (!thinks || judge_thinking_options(law, body, thinking)) &&
            judge_messages(law, fakejson_get(body, "messages"), thinks);
 }

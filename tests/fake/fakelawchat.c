@@ -215,6 +215,32 @@ judge_options(struct fakelaw *law, struct fakespan body)
            fakelaw_one_of(law, seen[8], efforts);
 }
 
+/* What only some models take. "llama" stands for all of compatible providers. */
+static bool
+judge_model(struct fakelaw *law, struct fakespan body)
+{
+    static const char *const reasoning[] = { "gpt-5", "o3", "o4", NULL };
+    static const char *const not_reasoning[] = { "gpt-4", "gpt-3", NULL };
+    static const char *const compatible[] = { "llama", NULL };
+    static const char *const sampling[] = {
+        "temperature", "top_p", "stop", "frequency_penalty", "presence_penalty", "max_tokens", NULL
+    };
+    static const char *const efforts[] = { "reasoning_effort", NULL };
+    static const char *const newer[] = { "max_completion_tokens", "safety_identifier", "verbosity",
+                                         NULL };
+    struct fakespan tools = fakejson_get(body, "tools");
+    bool has_custom = fakebuf_contains(tools, "\"custom\":");
+    if (fakelaw_is_model(law, reasoning)) {
+        return fakelaw_without(law, body, sampling);
+    }
+    if (has_custom && (fakelaw_is_model(law, not_reasoning) || fakelaw_is_model(law, compatible))) {
+        return fakelaw_fail(law, "custom tools are not supported with this model");
+    }
+    return fakelaw_is_model(law, not_reasoning) ? fakelaw_without(law, body, efforts)
+           : fakelaw_is_model(law, compatible)  ? fakelaw_without(law, body, newer)
+                                                : true;
+}
+
 bool
 fakelawchat_judge(struct fakelaw *law, struct fakespan body)
 {
@@ -257,5 +283,6 @@ fakelawchat_judge(struct fakelaw *law, struct fakespan body)
                                            "stream_options",
                                            NULL };
     return fakelaw_members(law, body, members) && judge_tools(law, fakejson_get(body, "tools")) &&
-           judge_options(law, body) && judge_messages(law, fakejson_get(body, "messages"));
+           judge_options(law, body) && judge_model(law, body) &&
+           judge_messages(law, fakejson_get(body, "messages"));
 }

@@ -47,19 +47,6 @@ judge_call(struct fakelaw *law, struct fakespan call, struct fakespan secret, st
     return fakelaw_name(law, name, TOOL_NAME_BYTES, ".:");
 }
 
-static bool
-judge_result(struct fakelaw *law, struct fakespan result, struct turn *turn)
-{
-    static const char *const members[] = { "name",         "response",   "id", "parts",
-                                           "willContinue", "scheduling", NULL };
-    turn->results++;
-    return (!turn->is_model || fakelaw_fail(law, "a functionResponse belongs to the user")) &&
-           fakelaw_members(law, result, members) &&
-           (fakejson_is_object(fakejson_get(result, "response")) ||
-            fakelaw_fail(law, "response should be an object")) &&
-           fakelaw_result(law, fakejson_get(result, "name"));
-}
-
 /* Images are counted; of other media only the form is looked at. */
 static bool
 judge_data(struct fakelaw *law, struct fakespan data)
@@ -73,6 +60,27 @@ judge_data(struct fakelaw *law, struct fakespan data)
     return (mime.n > 2 && fakejson_is_string(text) &&
             fakelaw_base64(law, (struct fakespan){ text.p + 1, text.n - 2 }, &bytes)) ||
            fakelaw_fail(law, "inlineData has a mimeType and data");
+}
+
+static bool
+judge_result(struct fakelaw *law, struct fakespan result, struct turn *turn)
+{
+    static const char *const members[] = { "name",         "response",   "id", "parts",
+                                           "willContinue", "scheduling", NULL };
+    struct fakejson walk = fakejson_walk(fakejson_get(result, "parts"));
+    struct fakespan key;
+    struct fakespan part;
+    turn->results++;
+    while (walk.open == '[' && fakejson_next(&walk, &key, &part)) {
+        if (!judge_data(law, fakejson_get(part, "inlineData"))) {
+            return false;
+        }
+    }
+    return (!turn->is_model || fakelaw_fail(law, "a functionResponse belongs to the user")) &&
+           fakelaw_members(law, result, members) &&
+           (fakejson_is_object(fakejson_get(result, "response")) ||
+            fakelaw_fail(law, "response should be an object")) &&
+           fakelaw_result(law, fakejson_get(result, "name"));
 }
 
 static bool
@@ -290,6 +298,9 @@ judge_config(struct fakelaw *law, struct fakespan config)
     }
     if (fakejson_get(think, "thinkingBudget").n > 0 && fakejson_get(think, "thinkingLevel").n > 0) {
         return fakelaw_fail(law, "thinkingBudget and thinkingLevel together");
+    }
+    if (think.n > 0 && strncmp(law->ask->model, "gemini-2.0", 10) == 0) {
+        return fakelaw_fail(law, "Thinking is not enabled for this model");
     }
     return fakelaw_number(law, fakejson_get(config, "temperature"), 0, 2) &&
            fakelaw_number(law, fakejson_get(config, "maxOutputTokens"), 1, 1e9) &&

@@ -227,6 +227,25 @@ judge_options(struct fakelaw *law, struct fakespan body)
            fakelaw_one_of(law, fakejson_get(format, "type"), formats);
 }
 
+static bool
+judge_model(struct fakelaw *law, struct fakespan body)
+{
+    static const char *const reasoning[] = { "gpt-5", "o3", "o4", NULL };
+    static const char *const not_reasoning[] = { "gpt-4", "gpt-3", NULL };
+    static const char *const sampling[] = { "temperature", "top_p", NULL };
+    static const char *const efforts[] = { "effort", "summary", NULL };
+    if (fakelaw_is_model(law, reasoning)) {
+        return fakelaw_without(law, body, sampling);
+    }
+    if (!fakelaw_is_model(law, not_reasoning)) {
+        return true;
+    }
+    if (fakebuf_contains(fakejson_get(body, "include"), "reasoning.encrypted_content")) {
+        return fakelaw_fail(law, "Encrypted content is not supported with this model");
+    }
+    return fakelaw_without(law, fakejson_get(body, "reasoning"), efforts);
+}
+
 bool
 fakelawresp_judge(struct fakelaw *law, struct fakespan body)
 {
@@ -264,7 +283,8 @@ fakelawresp_judge(struct fakelaw *law, struct fakespan body)
                                            NULL };
     struct fakespan instructions = fakejson_get(body, "instructions");
     return fakelaw_members(law, body, members) && judge_tools(law, fakejson_get(body, "tools")) &&
-           judge_options(law, body) && judge_input(law, fakejson_get(body, "input")) &&
+           judge_options(law, body) && judge_model(law, body) &&
+           judge_input(law, fakejson_get(body, "input")) &&
            (instructions.n == 0 || fakebuf_equals(instructions, "null") ||
             fakejson_is_string(instructions) || fakelaw_fail(law, "instructions is a string"));
 }

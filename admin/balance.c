@@ -164,6 +164,6 @@ balance_topup(struct recorder *recorder, struct server_request *request, struct 
     money_text(nano, 9, text);
     log_event(LOG_INFO, "topup", "user=%s amount=%s", user->name, text);
     drainer_know(recorder->segment, recorder->ledger, MODEL_USER, &object);
-    recorder_changed(recorder);
+    recorder_changed_key(recorder);
     balance_show(recorder, request, &object.user);
 }

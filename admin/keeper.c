@@ -235,6 +235,7 @@ open_all(void)
 {
     const struct heritage *heritage = keeper->heritage;
     struct catalog_hooks hooks = target_hooks(&keeper->segment->hash_key);
+    hooks.accounts = keeper->segment->accounts;
     enum err err = loop_make(CLIENTS_MAX + RESOLVE_CHILDREN + 16, 4 * CLIENTS_MAX, &keeper->loop);
     if (err == ERR_OK) {
         err = child_open(&keeper->child, keeper->loop, heritage, &child_hooks);

@@ -7,6 +7,7 @@
 #include "admin/api.h"
 #include "admin/balance.h"
 #include "admin/bearer.h"
+#include "admin/census.h"
 #include "admin/drainer.h"
 #include "admin/live.h"
 #include "admin/recorder.h"
@@ -254,6 +255,41 @@ forget_failures(const struct work *work)
     }
 }
 
+/* The record is in the store as it is now, or is gone: whoever uses it reads it again. */
+static void
+tell(struct work *work, bool is_gone)
+{
+    switch (work->kind) {
+    case MODEL_ACCOUNT:
+        census_note(work->recorder, &work->object.account, is_gone);
+        recorder_changed(work->recorder);
+        break;
+    case MODEL_GROUP:
+        recorder_changed(work->recorder);
+        break;
+    case MODEL_USER:
+    case MODEL_KEY:
+    case MODEL_PLAN:
+        recorder_changed_key(work->recorder);
+        break;
+    }
+}
+
+static enum err
+create_record(struct work *work)
+{
+    if (work->kind == MODEL_ACCOUNT && !census_has_room(work->recorder)) {
+        snprintf(work->why, sizeof work->why, "there are %u accounts: no more fit ([shm] accounts)",
+                 work->recorder->segment->accounts);
+        return ERR_FULL;
+    }
+    enum err err = ledger_create(ledger_of(work), work->kind, &work->object);
+    if (err != ERR_OK) {
+        str_copy(work->why, sizeof work->why, str_of(ledger_why(ledger_of(work))));
+    }
+    return err;
+}
+
 static void
 create(struct work *work)
 {
@@ -272,13 +308,13 @@ create(struct work *work)
         digest_wipe(text, sizeof text);
         return;
     }
-    err = ledger_create(ledger_of(work), work->kind, &work->object);
+    err = create_record(work);
     if (err != ERR_OK) {
-        answer_failure(work, err, ledger_why(ledger_of(work)));
+        answer_failure(work, err, work->why);
     } else {
         forget_spells(work);
         drainer_know(work->recorder->segment, ledger_of(work), work->kind, &work->object);
-        recorder_changed(work->recorder);
+        tell(work, false);
         if (work->kind == MODEL_KEY && !extra.has_key) {
             answer_new_key(work, text);
         } else {
@@ -298,7 +334,7 @@ store_change(struct work *work)
     }
     forget_spells(work);
     drainer_know(work->recorder->segment, ledger_of(work), work->kind, &work->object);
-    recorder_changed(work->recorder);
+    tell(work, false);
     answer_object(work, 200);
 }
 
@@ -360,7 +396,7 @@ remove_object(struct work *work)
         answer_failure(work, err, work->why);
         return;
     }
-    recorder_changed(work->recorder);
+    tell(work, true);
     api_answer(work->request, 200, STR("{\"ok\":true}"));
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "admin/api.h"
+#include "admin/census.h"
 #include "admin/drainer.h"
 #include "admin/remember.h"
 #include "admin/reporter.h"
@@ -169,27 +170,17 @@ on_beat(struct loop_timer *timer)
 
 /* --- records of the configuration --- */
 
-static uint32_t
-assign_accounts(struct recorder *recorder)
-{
-    uint64_t cursor = 0;
-    uint32_t usable = 0;
-    struct account account;
-    while (ledger_next(recorder->ledger, MODEL_ACCOUNT, &cursor, &account) == ERR_OK) {
-        if (account.index < recorder->segment->accounts) {
-            health_assign(recorder->segment, account.index, account.id);
-            usable += account.is_disabled ? 0 : 1;
-        }
-    }
-    return usable;
-}
-
 void
 recorder_changed(struct recorder *recorder)
 {
-    version_set_usable_accounts(recorder->segment, assign_accounts(recorder));
     version_bump_catalog(recorder->segment);
     wake_poke(recorder->segment, slot_of_kind(recorder->segment, SLOT_KEEPER));
+}
+
+void
+recorder_changed_key(struct recorder *recorder)
+{
+    version_bump_keys(recorder->segment);
 }
 
 /* --- the process --- */
@@ -263,8 +254,9 @@ recorder_main(const struct heritage *heritage)
         return 2;
     }
     trial_reborn(recorder);
+    err = census_take(recorder);
     recorder_changed(recorder);
-    err = remember_make(recorder, &process->remember);
+    err = err != ERR_OK ? err : remember_make(recorder, &process->remember);
     if (err != ERR_OK) {
         log_event(LOG_ERROR, "start", "why=\"how accounts stood cannot be read\" err=%s",
                   err_name(err));

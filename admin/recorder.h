@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "base/list.h"
 
 struct heritage;
@@ -21,6 +22,14 @@ struct ledger;
 struct loop;
 struct segment;
 struct server;
+
+/* census.h: a bit an account, by its index. */
+struct census {
+    uint64_t known[ACCOUNTS_MAX / 64];
+    uint64_t usable[ACCOUNTS_MAX / 64]; /* and enabled */
+    uint32_t known_count;
+    uint32_t usable_count;
+};
 
 /* What all of admin/'s recorder side shares. */
 struct recorder {
@@ -30,6 +39,7 @@ struct recorder {
     struct loop *loop;
     struct server *server;
     struct ledger *ledger;
+    struct census census;
     struct list trials;  /* account tests under way: trial.c */
     struct list reports; /* being made: reporter.c */
     uint32_t report_count;
@@ -42,8 +52,10 @@ struct recorder {
 /* The process's exit code. */
 int recorder_main(const struct heritage *heritage);
 
-/* A configuration record changed: workers and keeper read the store again, health and readiness
- * follow. */
+/* A configuration record changed: workers and keeper read the store again. */
 void recorder_changed(struct recorder *recorder);
+
+/* A key, a user or a plan changed: keys are read again, each when it is used next. */
+void recorder_changed_key(struct recorder *recorder);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "shm/health.h"
+#include "shm/version.h"
 #include "store/ledger.h"
 #include "store/standing.h"
 
@@ -111,8 +112,8 @@ remember_look(struct remember *remember)
 {
     uint64_t now_ms = loop_now_ms(remember->recorder->loop);
     CHECK(remember->count == 0);
-    for (uint32_t i = 0; i < remember->recorder->segment->accounts && remember->count < BATCH_MAX;
-         i++) {
+    uint32_t accounts = version_accounts(remember->recorder->segment);
+    for (uint32_t i = 0; i < accounts && remember->count < BATCH_MAX; i++) {
         look_at(remember, i, now_ms);
     }
     write_batch(remember);
@@ -123,7 +124,7 @@ remember_look(struct remember *remember)
 static uint32_t
 index_of(const struct segment *segment, uint64_t account_id)
 {
-    for (uint32_t i = 0; i < segment->accounts; i++) {
+    for (uint32_t i = 0; i < version_accounts(segment); i++) {
         if (atomic_load(&segment->health_rows[i].account_id) == account_id) {
             return i;
         }

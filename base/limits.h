@@ -94,7 +94,7 @@
 #define LIST_TEXT_BYTES 4096u  /* a comma list: models, mappings, addresses */
 #define WORDS_TEXT_BYTES 512u  /* a comma list of short words: efforts, capabilities */
 #define GROUPS_PER_ACCOUNT_MAX 16u
-#define ACCOUNTS_MAX 4096u
+#define ACCOUNTS_MAX 16384u /* a table in the segment; each costs a worker about 20 KB */
 #define GROUPS_MAX 1024u
 #define ROSTERS 64u              /* a worker remembers: large groups times models in use */
 #define REQUEST_ID_BYTES 32u     /* "req_" + 24 characters + NUL, room to spare */

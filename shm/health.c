@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "shm/version.h"
 
 #define HEALTH_TRIES 64u /* of a compare-and-swap that others keep winning: then theirs stands */
 #define HEALTH_DOUBLINGS_MAX 16u
@@ -99,6 +100,7 @@ void
 health_assign(struct segment *segment, uint32_t index, uint64_t account_id)
 {
     struct health *health = row(segment, index);
+    version_raise_accounts(segment, index + 1);
     if (atomic_load(&health->account_id) == account_id) {
         return;
     }

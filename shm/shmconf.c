@@ -28,8 +28,10 @@ const struct setting shmconf_rows[] = {
       "Finished requests of one worker that are not yet in the store; rounded up to a power of "
       "two. When the store does not keep up (a full disk), new requests are refused with 503 as "
       "soon as their records would have no room. Each costs 520 bytes." },
-    { "accounts", SETTING_U32, SHMCONF_AT(accounts), 8, ACCOUNTS_MAX, "1024", "accounts", NULL,
-      false, "Upstream accounts whose health is kept." },
+    { "accounts", SETTING_U32, SHMCONF_AT(accounts), 8, ACCOUNTS_MAX, "16384", "accounts", NULL,
+      false,
+      "Upstream accounts at most. More are refused when they are made; of a store that has more "
+      "already, those made last are not used. Unused ones cost nothing." },
     { "sticky", SETTING_U32, SHMCONF_AT(sticky), 0, STICKY_MAX, "65536", "sessions", NULL, false,
       "Sessions that keep going to the account they went to last ([worker] sticky_time); rounded "
       "up "

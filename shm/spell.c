@@ -12,15 +12,16 @@
 #define UNTIL_UNIT_MS 100u
 #define UNTIL_MASK 0xffffffffull
 #define ACCOUNT_SHIFT 32u
-#define ACCOUNT_MASK 0xfffull
-#define STREAK_SHIFT 44u
-#define STREAK_MASK 0xfull
-#define TAG_SHIFT 48u
+#define ACCOUNT_MASK 0x3fffull
+#define STREAK_SHIFT 46u
+#define STREAK_MASK 0x7ull
+#define TAG_SHIFT 49u
 #define NAME_MASK (~UNTIL_MASK & ~(STREAK_MASK << STREAK_SHIFT))
 #define PLACES 8u /* that a spell may stand in */
 #define TRIES 8u  /* of a compare-and-swap that others keep winning */
 
 _Static_assert(ACCOUNTS_MAX - 1 <= ACCOUNT_MASK, "an account's index fits");
+_Static_assert((SPELL_FIRST_MS << STREAK_MASK) > SPELL_LONGEST_MS, "the longest rest is reached");
 _Static_assert((SPELLS & (SPELLS - 1)) == 0, "places are found by a mask");
 
 /* Account and tag, as they stand in the word, and the first place. */

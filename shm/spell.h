@@ -7,8 +7,8 @@
  * Two models of one account may look alike once in millions of spells: then a model rests with
  * another for minutes, as long as there is another account.
  *
- *      bits 0..31 until, tenths of a second (monotonic); 32..43 account index; 44..47 failures in a
- *      row (0 = its provider does not have the model); 48..63 tag
+ *      bits 0..31 until, tenths of a second (monotonic); 32..45 account index; 46..48 failures in a
+ *      row (0 = its provider does not have the model); 49..63 tag
  *
  * Writers: anyone, one compare-and-swap: a hint about the outside world. A table that is full
  * forgets the spell that ends first. If the process dies: the word stands until its time is over.

@@ -42,6 +42,28 @@ version_bump_catalog(struct segment *segment)
 }
 
 void
+version_bump_keys(struct segment *segment)
+{
+    CHECK(segment->version != NULL);
+    atomic_fetch_add(&segment->version->catalog, 1ull << 32);
+}
+
+void
+version_raise_accounts(struct segment *segment, uint32_t count)
+{
+    CHECK(count <= segment->accounts);
+    if (atomic_load(&segment->version->accounts) < count) {
+        atomic_store(&segment->version->accounts, count);
+    }
+}
+
+uint32_t
+version_accounts(const struct segment *segment)
+{
+    return atomic_load(&segment->version->accounts);
+}
+
+void
 version_set_usable_accounts(struct segment *segment, uint32_t count)
 {
     CHECK(count <= segment->accounts);

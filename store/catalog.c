@@ -191,14 +191,14 @@ catalog_view(struct catalog *catalog, uint64_t version, struct catalog_view **ou
 {
     struct view *current = catalog->current;
     enum err err = ERR_OK;
-    if (current == NULL || current->view.version != version) {
+    if (current == NULL || (uint32_t)current->view.version != (uint32_t)version) {
         uint64_t now_ms = clock_now_ms();
         err = ERR_IO;
         if (now_ms >= catalog->retry_ms) {
             err = load_view(catalog, version);
             catalog->retry_ms = err == ERR_OK ? 0 : now_ms + RETRY_MS;
         }
-    } else if (keycache_is_full(&current->keys)) {
+    } else if (current->view.version != version || keycache_is_full(&current->keys)) {
         err = begin_view(catalog, version, current->snapshot);
     }
     *out = catalog->current == NULL ? NULL : &catalog->current->view;

@@ -81,6 +81,7 @@ struct catalog_hooks {
     void *(*extra_make)(void *context, const struct catalog_account *account);
     void (*extra_free)(void *context, void *extra);
     uint32_t (*speaks)(const void *extra); /* mask of the dialects that the account speaks */
+    uint32_t accounts; /* those whose index is not below are left out; 0 = none is */
     void *context;
 };
 
@@ -94,10 +95,11 @@ void catalog_brief(const struct catalog_account *account, uint32_t (*speaks)(con
                    struct catalog_brief *out);
 
 /*
- * The current view for `version` (segment's word, read by the caller); reads the store only when
- * the version is another than last time. On failure the old view stays and *out is it (NULL when
- * there never was one); the store is asked again at most once a second then. The pointer is good
- * until the next catalog_view() call unless catalog_hold() is called.
+ * The current view for `version` (segment's word, read by the caller). Accounts, groups and prices
+ * are read only when the lower half of it is another than last time; with another upper half only
+ * keys are read anew, each when it is asked for. On failure the old view stays and *out is it (NULL
+ * when there never was one); the store is asked again at most once a second then. The pointer is
+ * good until the next catalog_view() call unless catalog_hold() is called.
  */
 MUST_CHECK enum err
 catalog_view(struct catalog *catalog, uint64_t version, struct catalog_view **out);

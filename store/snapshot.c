@@ -125,6 +125,11 @@ on_account(void *context, uint64_t id, struct str record)
         log_unreadable("account", id, "no readable record");
         return ERR_OK;
     }
+    uint32_t room = snapshot->hooks.accounts;
+    if (room != 0 && account->index >= room) {
+        snapshot->left_out++;
+        return ERR_OK;
+    }
     snapshot->account_count++;
     return ERR_OK;
 }
@@ -160,7 +165,13 @@ read_records(struct snapshot *snapshot, struct kv_txn *txn)
         return ERR_IO;
     }
     err = object_each(txn, MODEL_GROUP, on_group, snapshot);
-    return err != ERR_OK ? err : object_each(txn, MODEL_ACCOUNT, on_account, snapshot);
+    err = err != ERR_OK ? err : object_each(txn, MODEL_ACCOUNT, on_account, snapshot);
+    if (snapshot->left_out > 0) {
+        log_event(LOG_ERROR, "store",
+                  "call=view left_out=%u why=\"there are more accounts than [shm] accounts\"",
+                  snapshot->left_out);
+    }
+    return err;
 }
 
 static void

@@ -25,6 +25,7 @@ struct snapshot {
     struct catalog_account *accounts; /* one mapping, by id */
     struct catalog_brief *briefs;     /* same */
     uint32_t account_count;
+    uint32_t left_out;            /* accounts that hooks.accounts leaves no room for */
     struct catalog_group *groups; /* by id */
     uint32_t group_count;
     uint32_t *members; /* the groups' account lists, one behind the other */

@@ -166,6 +166,7 @@ static enum err
 open_catalog(struct worker *worker)
 {
     struct catalog_hooks hooks = target_hooks(&worker->segment->hash_key);
+    hooks.accounts = worker->segment->accounts;
     const struct storeconf *conf = worker->heritage->store;
     return catalog_open(conf->dir, conf->map_bytes, &hooks, &worker->catalog);
 }

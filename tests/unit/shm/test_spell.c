@@ -24,6 +24,36 @@ Test(spell, holds_for_one_model_of_one_account)
     cr_expect_eq(spell_left_ms(segment, 2, STR("gpt"), 1000), 0);
 }
 
+/* The last indexes there are: none is taken for another, nor for a failure or a time. */
+Test(spell, tells_accounts_apart_up_to_the_last)
+{
+    struct segment_want want = { 4, 2, 16, 16, 16, ACCOUNTS_MAX, 64, "test" };
+    struct segment segment;
+    char why[SEGMENT_WHY_BYTES] = "";
+    char path[64];
+    snprintf(path, sizeof path, "/dev/shm/sub2api-test-%d", (int)getpid());
+    cr_assert_eq(segment_create(path, &want, &segment, why), ERR_OK, "%s", why);
+    segment_remove(path);
+    uint32_t last = ACCOUNTS_MAX - 1;
+    for (uint32_t bit = 1; bit < ACCOUNTS_MAX; bit *= 2) {
+        spell_fail(&segment, last ^ bit, STR("m"), 0, 1000);
+        cr_expect_eq(spell_left_ms(&segment, last, STR("m"), 1000), 0, "%u", bit);
+        cr_expect_eq(spell_left_ms(&segment, last ^ bit, STR("m"), 1000), SPELL_FIRST_MS);
+        cr_expect_not(spell_is_missing(&segment, last ^ bit, STR("m"), 1000));
+        spell_forget(&segment, last);
+        cr_expect_eq(spell_left_ms(&segment, last ^ bit, STR("m"), 1000), SPELL_FIRST_MS);
+    }
+    for (uint32_t i = 0; i < 20; i++) {
+        spell_fail(&segment, last, STR("m"), 0, 400000 * (i + 1));
+        cr_expect_gt(spell_left_ms(&segment, last, STR("m"), 400000 * (i + 1)), 0);
+    }
+    spell_cast(&segment, last, STR("n"), 5000, 1000);
+    cr_expect(spell_is_missing(&segment, last, STR("n"), 1000));
+    spell_forget(&segment, last);
+    cr_expect_eq(spell_left_ms(&segment, last, STR("n"), 1000), 0);
+    segment_close(&segment);
+}
+
 Test(spell, a_longer_one_stays_and_a_new_one_follows)
 {
     struct testseg test;

@@ -22,4 +22,16 @@ Test(version, says_why_the_service_is_not_ready)
     uint64_t before = version_catalog(segment);
     version_bump_catalog(segment);
     cr_expect(version_catalog(segment) == before + 1);
+    version_bump_keys(segment);
+    cr_expect(version_catalog(segment) == before + 1 + (1ull << 32), "the other half");
+}
+
+Test(version, says_how_far_the_rows_of_accounts_go)
+{
+    struct testseg test;
+    testseg_make(&test, 8, 16, 16, 16);
+    cr_expect_eq(version_accounts(&test.segment), 0);
+    version_raise_accounts(&test.segment, 5);
+    version_raise_accounts(&test.segment, 3);
+    cr_expect_eq(version_accounts(&test.segment), 5);
 }

@@ -39,12 +39,22 @@ free_extra(void *context, void *extra)
 }
 
 static struct catalog *
-open_catalog(void)
+open_catalog_of(uint32_t accounts)
 {
-    struct catalog_hooks hooks = { read_dialects, make_extra, free_extra, NULL, &extras_made };
+    struct catalog_hooks hooks = { .dialects = read_dialects,
+                                   .extra_make = make_extra,
+                                   .extra_free = free_extra,
+                                   .accounts = accounts,
+                                   .context = &extras_made };
     struct catalog *catalog = NULL;
     cr_assert_eq(catalog_open(tempdir, TEMPDIR_MAP_BYTES, &hooks, &catalog), ERR_OK);
     return catalog;
+}
+
+static struct catalog *
+open_catalog(void)
+{
+    return open_catalog_of(0);
 }
 
 /* Runs `work` with the ledger in a child. */
@@ -204,6 +214,46 @@ Test(catalog, change_is_seen_with_the_next_version_and_held_views_stay)
     catalog_hold(view);
     catalog_close(catalog);
     cr_expect_eq(extras_freed, 8);
+}
+
+/* The upper half of a version moved: keys are read again, and ten thousand accounts are not. */
+Test(catalog, a_changed_key_does_not_read_the_accounts_again)
+{
+    prepare(fill);
+    struct catalog *catalog = open_catalog();
+    struct catalog_view *old = NULL;
+    struct catalog_view *view = NULL;
+    cr_assert_eq(catalog_view(catalog, 7, &old), ERR_OK);
+    catalog_hold(old);
+    const struct catalog_key *old_key = find_key(catalog, "key-one", ERR_OK);
+    in_writer(change);
+    cr_assert_eq(catalog_view(catalog, 7 | 1ull << 32, &view), ERR_OK);
+    cr_expect_neq(view, old);
+    cr_expect_eq(view->version, 7 | 1ull << 32);
+    cr_expect_eq(view->serial, old->serial, "it shows the same accounts");
+    cr_expect_eq(view->accounts, old->accounts);
+    cr_expect(find_key(catalog, "key-one", ERR_OK)->key.is_disabled);
+    cr_expect_not(old_key->key.is_disabled);
+    cr_expect(lists(view, "g", "early twin late "));
+    cr_assert_eq(catalog_view(catalog, 8 | 1ull << 32, &view), ERR_OK);
+    cr_expect_neq(view->serial, old->serial);
+    cr_expect(lists(view, "g", "twin late early "));
+    catalog_drop(catalog, old);
+    catalog_close(catalog);
+    cr_expect_eq(extras_made, 8);
+}
+
+/* Its index has no row in the segment: whoever looked there would die of it. */
+Test(catalog, accounts_that_the_segment_has_no_room_for_are_left_out)
+{
+    prepare(fill);
+    struct catalog *catalog = open_catalog_of(2);
+    struct catalog_view *view = NULL;
+    cr_assert_eq(catalog_view(catalog, 1, &view), ERR_OK);
+    cr_expect_eq(view->account_count, 2);
+    cr_expect(lists(view, "g", "early late "));
+    cr_expect(lists(view, "default", "late "));
+    catalog_close(catalog);
 }
 
 Test(catalog, key_comes_with_its_user_and_group)

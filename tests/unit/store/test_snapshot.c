@@ -32,7 +32,9 @@ free_extra(void *context, void *extra)
     free(extra);
 }
 
-static const struct catalog_hooks hooks = { read_dialects, make_extra, free_extra, NULL, NULL };
+static const struct catalog_hooks hooks = { .dialects = read_dialects,
+                                            .extra_make = make_extra,
+                                            .extra_free = free_extra };
 
 static void
 add_account(struct ledger *ledger, const char *name, const char *groups, uint32_t priority,

@@ -142,10 +142,12 @@ refuse_selection(struct relay *relay, enum select_result result)
     if (result == SELECT_MODEL || result == SELECT_DIALECT || result == SELECT_ENDPOINT ||
         result == SELECT_MODEL_MISSING) {
         reply = (struct reply){ .status = 404, .code = "model_not_found", .param = "model" };
-        reply.message = arena_printf(arena,
-                                     "No account of your group serves the model '%.*s' in "
-                                     "the %s dialect",
-                                     STR_ARG(relay->model), dialect_name(relay->row->dialect));
+        /* Where nothing is translated, the dialect may be why. */
+        const char *dialect = dialect_name(relay->row->dialect);
+        bool is_any = endpoint_is_generation(relay->row->endpoint) || counting_is(relay);
+        reply.message = arena_printf(
+            arena, "No account of your group serves the model '%.*s'%s%s%s", STR_ARG(relay->model),
+            is_any ? "" : " in the ", is_any ? "" : dialect, is_any ? "" : " dialect");
     } else if (counting_is(relay)) {
         counting_estimate(relay);
         return;

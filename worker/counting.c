@@ -32,8 +32,9 @@ bool
 counting_is_missing(const struct relay *relay, const struct error_found *found)
 {
     uint16_t status = relay->stream.status;
-    return counting_is(relay) && found->kind != ERROR_MODEL &&
-           (status == 404 || status == 405 || status == 501);
+    bool is_no_place = status == 404 || status == 405 || status == 501;
+    return counting_is(relay) &&
+           (found->kind == ERROR_ENDPOINT || (is_no_place && found->kind != ERROR_MODEL));
 }
 
 /* `body` NULL: an estimate is told. */

@@ -203,7 +203,19 @@ errors_of_the_provider_tell_it_too(void)
     PLAY_CHECK(pair != NULL && strcmp(pair, "anthropic->chat") == 0, "%s", a.head);
 }
 
-/* What the fake was asked last for this model. */
+/* Nobody loads what stands behind a URL: who cannot himself says which field it is. */
+static void
+images_by_url_are_refused_where_they_cannot_be_loaded(void)
+{
+    struct play_answer a = play_post(
+        CHAT, "{\"model\":\"to-gemini\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+              "\"image_url\",\"image_url\":{\"url\":\"http://127.0.0.1:1/secret.png\"}}]}]}");
+    PLAY_CHECK(a.status == 400 && play_json_is(a.body, "error.param", "messages[0].content[0]"),
+               "%d %s", a.status, a.body);
+    PLAY_CHECK(play_json_is(a.body, "error.code", "unsupported_value"), "%s", a.body);
+}
+
+/* What the fake was asked since it was reset. */
 static bool
 was_asked(const char *text)
 {
@@ -248,6 +260,8 @@ static const struct play_test tests[] = {
     { "a_group_maps_names_across_dialects", a_group_maps_names_across_dialects, 0 },
     { "what_is_dropped_is_told_or_refused", what_is_dropped_is_told_or_refused, 0 },
     { "errors_of_the_provider_tell_it_too", errors_of_the_provider_tell_it_too, 0 },
+    { "images_by_url_are_refused_where_they_cannot_be_loaded",
+      images_by_url_are_refused_where_they_cannot_be_loaded, 0 },
     { "groups_and_accounts_shape_what_is_sent", groups_and_accounts_shape_what_is_sent, 0 },
     { NULL, NULL, 0 },
 };

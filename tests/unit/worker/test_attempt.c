@@ -341,7 +341,7 @@ Test(attempt, says_why_there_is_no_account, .timeout = 30)
     } rows[] = {
         { NULL, 503, "no_channel_available", "the group has no account" },
         { be_disabled, 503, "no_channel_available", "(disabled)" },
-        { be_another_model, 404, "model_not_found", "serves the model 'm' in the chat dialect" },
+        { be_another_model, 404, "model_not_found", "serves the model 'm'\"" },
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct mill *mill = mill_make();

@@ -218,7 +218,7 @@ uninstall: ## remove what install put there; data and configuration stay
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sub2api
 
 ## Tests
-.PHONY: test check tidy unit asan vectors scenario fuzz fuzz-smoke clients crash model bench bench-sched bare
+.PHONY: test check tidy unit asan vectors golden-update scenario fuzz fuzz-smoke clients crash model bench bench-sched bare
 test: ## everything: tidy, unit, vectors, fuzz smoke, scenario, clients, crash, model; "N passed, N failed"
 	@tests/run.sh tidy unit vectors fuzz-smoke scenario clients crash model
 check: ## the quick part: tidy, unit, vectors, scenario
@@ -230,6 +230,9 @@ unit: ## unit tests under ASan and UBSan (one folder: make unit-base)
 asan: $(ASAN_PROGRAMS) ## the programs under ASan and UBSan, in build/asan
 vectors: ## translation between the dialects against its golden vectors
 	@tests/run.sh vectors
+golden-update: ## writes the golden files of translation anew and shows what changed, for a person to read
+	$(again) $(B)/translate-vector
+	@exec bash tests/tools/golden.sh --update
 scenario: ## the whole gateway against the fake provider
 	@tests/run.sh scenario
 fuzz: ## every fuzz target for FUZZ_SECONDS each (default 600)

@@ -161,7 +161,8 @@ for part in "$@"; do
     unit_*) run_unit "${part#unit_}" ;;
     vectors)
         make_targets vectors "$build/translate-vector" &&
-            run_lines vectors 900 bash tests/tools/vectors.sh
+            run_lines vectors 900 bash tests/tools/vectors.sh &&
+            run_lines golden 300 bash tests/tools/golden.sh
         ;;
     fuzz-smoke)
         targets=$(find tests/fuzz -maxdepth 1 -name 'fuzz_*.c' | wc -l)

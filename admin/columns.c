@@ -55,6 +55,7 @@ static const struct table_column account_columns[] = {
     { "why", "WHY" },
     { "cooling_ms", "COOLING MS" },
     { "probed", "PROBED" },
+    { "lacks", "LACKS" },
     { "group", "GROUP" },
     { "priority", "PRIORITY" },
     { "concurrency", "LIMIT" },
@@ -80,6 +81,7 @@ static const struct table_column explain_columns[] = {
     { "account", "ACCOUNT" }, { "reason", "REASON" },       { "health", "HEALTH" },
     { "why", "WHY" },         { "cooling_s", "COOLING S" }, { "priority", "PRIORITY" },
     { "load", "LOAD %" },     { "idle_ms", "IDLE MS" },     { "sent", "MODEL SENT" },
+    { "lacks", "LACKS" },
 };
 static const struct table_column slots_columns[] = {
     { "kind", "GATE" },

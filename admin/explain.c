@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "admin/api.h"
+#include "admin/lore.h"
 #include "admin/recorder.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -340,6 +341,7 @@ put_account(struct jsonw *w, struct run *run, const struct select_want *want,
     jsonw_put_text(
         w, "why",
         is_ours && health.reason != HEALTH_REASON_NONE ? health_reason_text(health.reason) : "");
+    lore_put(w, want->segment, account, run->now_ms);
     jsonw_put_u64(w, "cooling_s", (cooling_ms + 999) / 1000);
     jsonw_put_u64(w, "priority", rank.priority);
     jsonw_put_u64(w, "load", rank.load);
@@ -395,7 +397,8 @@ note_dialects(struct select_want want, struct catalog_account *entry, uint32_t *
     for (int i = 0; i < DIALECT_COUNT; i++) {
         want.dialect = (enum dialect)i;
         enum select_result result = select_judge(&want, entry);
-        bool serves = result != SELECT_DIALECT && result != SELECT_MODEL;
+        bool serves =
+            result != SELECT_DIALECT && result != SELECT_MODEL && result != SELECT_ENDPOINT;
         *any |= serves ? 1u << i : 0;
         *live |= serves && result != SELECT_DISABLED && result != SELECT_BROKEN ? 1u << i : 0;
     }

@@ -6,6 +6,7 @@
 #include "admin/api.h"
 #include "admin/balance.h"
 #include "admin/entry.h"
+#include "admin/lore.h"
 #include "admin/recorder.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -335,6 +336,7 @@ put_account(struct jsonw *w, const struct recorder *recorder, const struct accou
     if (is_ours && health.probed_ms != 0) {
         put_probe(w, &health, now_ms);
     }
+    lore_put(w, recorder->segment, account, now_ms);
     if (is_ours) {
         jsonw_put_u64(w, "first_byte_ms", health.first_byte_ms);
         jsonw_put_u64(w, "failure_ppm", health.failure_ppm);

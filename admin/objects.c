@@ -21,6 +21,7 @@
 #include "proto/dialect.h"
 #include "proto/effort.h"
 #include "shm/health.h"
+#include "shm/lack.h"
 #include "shm/spell.h"
 #include "store/ledger.h"
 #include "store/object.h"
@@ -236,13 +237,14 @@ answer_new_key(const struct work *work, const char *text)
     buf_fini(&body);
 }
 
-/* An account that was made or changed may be asked for every model again. */
+/* An account that was made or changed may be asked for every model again, at every endpoint. */
 static void
 forget_spells(const struct work *work)
 {
     struct segment *segment = work->recorder->segment;
     if (work->kind == MODEL_ACCOUNT && work->object.account.index < segment->accounts) {
         spell_forget(segment, work->object.account.index);
+        lack_forget(segment, work->object.account.index);
     }
 }
 

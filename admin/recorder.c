@@ -5,6 +5,7 @@
 #include "admin/api.h"
 #include "admin/census.h"
 #include "admin/drainer.h"
+#include "admin/lore.h"
 #include "admin/remember.h"
 #include "admin/reporter.h"
 #include "admin/trial.h"
@@ -39,6 +40,7 @@ struct process {
     struct loop_timer commit;
     struct loop_timer beat;
     struct remember *remember;
+    struct lore *lore;
     uint64_t remembered_ms;
     uint64_t pruned_ms;
     bool is_broken; /* the store has to be opened anew, by another process */
@@ -158,6 +160,7 @@ on_beat(struct loop_timer *timer)
     if (now_ms >= its->remembered_ms + REMEMBER_INTERVAL_MS) {
         its->remembered_ms = now_ms;
         remember_look(its->remember);
+        lore_look(its->lore);
     }
     prune(its);
     give_up_when_broken(its); /* a change by an admin may have met it */
@@ -257,6 +260,7 @@ recorder_main(const struct heritage *heritage)
     err = census_take(recorder);
     recorder_changed(recorder);
     err = err != ERR_OK ? err : remember_make(recorder, &process->remember);
+    err = err != ERR_OK ? err : lore_make(recorder, &process->lore);
     if (err != ERR_OK) {
         log_event(LOG_ERROR, "start", "why=\"how accounts stood cannot be read\" err=%s",
                   err_name(err));
@@ -279,6 +283,8 @@ recorder_main(const struct heritage *heritage)
     commit(process);
     remember_look(process->remember);
     remember_free(process->remember);
+    lore_look(process->lore);
+    lore_free(process->lore);
     server_free(recorder->server);
     ledger_close(recorder->ledger);
     slot_leave(recorder->segment, recorder->slot);

@@ -43,7 +43,8 @@
     X(ROLLUP, "rollup")       /* hour, key, group, account, model -> sums */       \
     X(CREDIT, "credit")       /* sequence -> struct ledger_credit */               \
     X(PRICE, "price")         /* source, model -> prices, as JSON */               \
-    X(STANDING, "standing")   /* account id -> how it stands */
+    X(STANDING, "standing")   /* account id -> how it stands */                    \
+    X(LESSON, "lesson")       /* account id -> endpoints its provider lacks */
 
 enum kv_table {
 #define KV_ENUM(name, text) KV_##name,

@@ -203,19 +203,6 @@ lore_free(struct lore *lore)
 
 /* --- telling --- */
 
-const char *
-lore_endpoint(uint32_t dialect)
-{
-    static const char *const paths[DIALECT_COUNT] = {
-        [DIALECT_CHAT] = "/v1/chat/completions",
-        [DIALECT_RESPONSES] = "/v1/responses",
-        [DIALECT_ANTHROPIC] = "/v1/messages",
-        [DIALECT_GEMINI] = ":generateContent",
-    };
-    CHECK(dialect < DIALECT_COUNT);
-    return paths[dialect];
-}
-
 /* "23 h", "5 min", "12 s" */
 static void
 span_text(uint64_t ms, char out[32])
@@ -259,10 +246,11 @@ lore_text(const struct segment *segment, const struct account *account, uint64_t
         int length =
             view.kind == LACK_PROVEN
                 ? snprintf(out + used, LORE_TEXT_BYTES - used, "%sno %s (%u), asked again in %s",
-                           used == 0 ? "" : "; ", lore_endpoint(i), view.status, span)
+                           used == 0 ? "" : "; ", dialect_endpoint((enum dialect)i), view.status,
+                           span)
                 : snprintf(out + used, LORE_TEXT_BYTES - used,
                            "%s%s answered %u like all its endpoints: is the base URL right?",
-                           used == 0 ? "" : "; ", lore_endpoint(i), view.status);
+                           used == 0 ? "" : "; ", dialect_endpoint((enum dialect)i), view.status);
         used += length > 0 ? (size_t)length : 0;
     }
     return out;
@@ -283,7 +271,7 @@ lore_put(struct jsonw *w, const struct segment *segment, const struct account *a
         }
         jsonw_object(w);
         jsonw_put_text(w, "dialect", dialect_name((enum dialect)i));
-        jsonw_put_text(w, "endpoint", lore_endpoint(i));
+        jsonw_put_text(w, "endpoint", dialect_endpoint((enum dialect)i));
         jsonw_put_bool(w, "proven", view.kind == LACK_PROVEN);
         jsonw_put_u64(w, "status", view.status);
         jsonw_put_u64(w, "retry_s", (view.left_ms + 999) / 1000);

@@ -26,9 +26,6 @@ void lore_free(struct lore *lore);
 /* Keeps what has changed. Costs a look at each account's words. */
 void lore_look(struct lore *lore);
 
-/* Of a dialect: "/v1/responses"; static. */
-const char *lore_endpoint(uint32_t dialect);
-
 #define LORE_TEXT_BYTES 400u
 /* "no /v1/responses (404); asked again in 23 h" for people; "" when nothing is known. */
 const char *lore_text(const struct segment *segment, const struct account *account, uint64_t now_ms,

@@ -19,6 +19,19 @@ dialect_name(enum dialect dialect)
     return names[dialect];
 }
 
+const char *
+dialect_endpoint(enum dialect dialect)
+{
+    static const char *const paths[DIALECT_COUNT] = {
+        [DIALECT_CHAT] = "/v1/chat/completions",
+        [DIALECT_RESPONSES] = "/v1/responses",
+        [DIALECT_ANTHROPIC] = "/v1/messages",
+        [DIALECT_GEMINI] = ":generateContent",
+    };
+    CHECK(dialect < DIALECT_COUNT);
+    return paths[dialect];
+}
+
 bool
 dialect_parse(struct str name, enum dialect *out)
 {

@@ -32,6 +32,8 @@ enum dialect {
 
 /* "chat", "responses", "anthropic", "gemini"; static. */
 const char *dialect_name(enum dialect dialect);
+/* Where it is spoken, for people: "/v1/responses"; static. */
+const char *dialect_endpoint(enum dialect dialect);
 
 /* The exact lower-case name; false for anything else. */
 bool dialect_parse(struct str name, enum dialect *out);

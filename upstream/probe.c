@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/jsonw.h"
 #include "proto/error.h"
+#include "shm/lack.h"
 #include "store/match.h"
 #include "upstream/hint.h"
 #include "upstream/reach.h"
@@ -50,6 +51,52 @@ current(struct probe *probe)
 
 /* --- the end --- */
 
+/* The first dialect that works; DIALECT_COUNT: none. */
+static uint32_t
+working(const struct probe *probe)
+{
+    uint32_t i = 0;
+    while (i < DIALECT_COUNT && !probe->results[i].is_ok) {
+        i++;
+    }
+    return i;
+}
+
+/* "chat/completions" */
+static const char *
+short_endpoint(uint32_t dialect)
+{
+    const char *path = dialect_endpoint((enum dialect)dialect);
+    return strncmp(path, "/v1/", 4) == 0 ? path + 4 : path;
+}
+
+/* What became of one dialect. */
+static int
+write_result(const struct probe *probe, uint32_t dialect, const char *gap, char *out,
+             size_t out_bytes)
+{
+    const struct probe_result *result = &probe->results[dialect];
+    uint32_t other = working(probe);
+    const char *name = dialect_name((enum dialect)dialect);
+    const char *path = dialect_endpoint((enum dialect)dialect);
+    if (result->is_ok) {
+        return snprintf(out, out_bytes, "%s%s ok %u ms", gap, name, result->ms);
+    }
+    if (result->is_missing && other < DIALECT_COUNT) {
+        return snprintf(out, out_bytes, "%sno %s here; %s works, translating", gap, path,
+                        short_endpoint(other));
+    }
+    bool is_all = true; /* of those that were asked */
+    for (uint32_t i = 0; i < DIALECT_COUNT; i++) {
+        is_all = is_all && (!probe->results[i].is_done || probe->results[i].is_missing);
+    }
+    if (result->is_missing) {
+        return snprintf(out, out_bytes, "%sno %s here (HTTP %u)%s", gap, path, result->status,
+                        is_all ? ": is the base URL right?" : "");
+    }
+    return snprintf(out, out_bytes, "%s%s: %s", gap, name, result->why);
+}
+
 static void
 write_line(const struct probe *probe, char *out, size_t out_bytes)
 {
@@ -62,10 +109,7 @@ write_line(const struct probe *probe, char *out, size_t out_bytes)
             continue;
         }
         const char *gap = used == start ? "" : ", ";
-        int length = result->is_ok ? snprintf(out + used, out_bytes - used, "%s%s ok %u ms", gap,
-                                              dialect_name((enum dialect)i), result->ms)
-                                   : snprintf(out + used, out_bytes - used, "%s%s: %s", gap,
-                                              dialect_name((enum dialect)i), result->why);
+        int length = write_result(probe, i, gap, out + used, out_bytes - used);
         used += length > 0 ? (size_t)length : 0;
     }
     if (used + 1 < out_bytes && probe->list.is_ok) {
@@ -79,6 +123,7 @@ put_result(struct jsonw *w, const char *name, const struct probe_result *result)
     jsonw_object(w);
     jsonw_put_text(w, "dialect", name);
     jsonw_put_bool(w, "ok", result->is_ok);
+    jsonw_put_bool(w, "missing", result->is_missing);
     jsonw_put_u64(w, "status", result->status);
     jsonw_put_u64(w, "ms", result->ms);
     jsonw_put_text(w, "error", result->why);
@@ -88,17 +133,33 @@ put_result(struct jsonw *w, const char *name, const struct probe_result *result)
 bool
 probe_is_ok(const struct probe *probe)
 {
-    bool is_ok = false;
-    for (uint32_t i = 0; i < DIALECT_COUNT; i++) {
-        is_ok = is_ok || probe->results[i].is_ok;
+    return working(probe) < DIALECT_COUNT;
+}
+
+/* A transport that failed tells nothing of the endpoint behind it. */
+static void
+learn(const struct probe *probe)
+{
+    const struct reach *reach = probe->reach;
+    uint32_t index = probe->account->account.index;
+    uint64_t hold_ms = reach->conf->endpoint_retry_ms;
+    enum lack_kind kind = probe_is_ok(probe) ? LACK_PROVEN : LACK_DOUBTED;
+    for (uint32_t i = 0; i < DIALECT_COUNT && index < reach->segment->accounts; i++) {
+        const struct probe_result *result = &probe->results[i];
+        if (result->is_ok) {
+            lack_clear(reach->segment, index, i);
+        } else if (result->is_missing && hold_ms > 0) {
+            lack_note(reach->segment, index, i, kind, result->status, hold_ms,
+                      loop_now_ms(reach->loop));
+        }
     }
-    return is_ok;
 }
 
 static void
 tell_result(struct loop_task *task)
 {
     struct probe *probe = LIST_OWNER(task, struct probe, done);
+    learn(probe);
     char line[1024];
     write_line(probe, line, sizeof line);
     struct buf out;
@@ -183,9 +244,14 @@ step_dialect(const struct probe *probe)
     if (probe->step < DIALECT_COUNT) {
         return (enum dialect)probe->step;
     }
+    const struct reach *reach = probe->reach;
     const struct target *target = probe->account->extra;
+    uint32_t index = probe->account->account.index;
     for (uint32_t i = 0; i < DIALECT_COUNT; i++) {
-        if ((target->dialects & DIALECT_BIT(i)) != 0) {
+        bool is_missing =
+            index < reach->segment->accounts &&
+            lack_is(reach->segment, index, i, target->dialects, loop_now_ms(reach->loop));
+        if ((target->dialects & DIALECT_BIT(i)) != 0 && !is_missing) {
             return (enum dialect)i;
         }
     }
@@ -198,6 +264,7 @@ note_status(struct probe *probe, struct probe_result *result)
     struct error_found found;
     error_read(step_dialect(probe), probe->status, buf_str(&probe->answer), &found);
     char cleaned[EXCERPT_BYTES + 1];
+    result->is_missing = found.kind == ERROR_ENDPOINT && probe->step < DIALECT_COUNT;
     error_clean(str_of(found.message), cleaned, sizeof cleaned);
     snprintf(result->why, sizeof result->why, "HTTP %u%s%s", probe->status,
              cleaned[0] == '\0' ? "" : " ", cleaned);

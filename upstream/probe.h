@@ -4,10 +4,14 @@
  * The requests go the same way as a client's (exchange.h), so what works here works there. The
  * result is one JSON object with a line for people:
  *   {"ok":true,"account":"acme","line":"acme: chat ok 210 ms, responses: HTTP 404 no; 57 models",
- *    "dialects":[{"dialect":"chat","ok":true,"status":200,"ms":210,"error":""}],
+ *    "dialects":[{"dialect":"chat","ok":true,"missing":false,"status":200,"ms":210,"error":""}],
  *    "model_count":57,"models":["..."]}
  * ok: at least one dialect works. The provider's text is cleaned and bounded; no credential is in
  * it.
+ *
+ * A dialect whose endpoint the provider does not have is no failure as long as another one works:
+ * "no /v1/responses here; chat/completions works, translating". That is learned (shm/lack.h), and
+ * what answers is no longer thought missing. Where no endpoint is there the base URL is doubted.
  *
  * A check-up asks less: whether an account that rests is well again. The list of models comes
  * first, since it costs nothing; only when its answer speaks for the account one small request in
@@ -42,6 +46,7 @@ typedef void (*probe_fn)(struct probe *probe, struct str json);
 struct probe_result {
     bool is_done;
     bool is_ok;
+    bool is_missing; /* its provider has no such endpoint */
     uint16_t status; /* 0 = no answer */
     uint32_t ms;
     struct retry_decision decision; /* what a worker would make of it */

@@ -1,5 +1,6 @@
 /* An account's test: one request a dialect, the list of models, one line for people. */
 #include "base/json.h"
+#include "shm/lack.h"
 #include "tests/unit/upstream/yard.h"
 #include "upstream/probe.h"
 
@@ -85,9 +86,72 @@ Test(probe, tries_each_dialect_and_the_list)
     cr_expect_eq(json_read(str_of(f.json), &root, NULL), ERR_OK, "%s", f.json);
     cr_expect(says(&f, "\"ok\":true"), "one dialect that works is enough: %s", f.json);
     cr_expect(says(&f, "\"line\":\"acme: chat ok ") &&
-                  says(&f, "anthropic: HTTP 404 no such path; 2 models"),
+                  says(&f, "no /v1/messages here; chat/completions works, translating; 2 models"),
               "%s", f.json);
     cr_expect(says(&f, "\"models\":[\"gpt-4o-mini\",\"o1\"]") && says(&f, "\"model_count\":2"));
+    finish(&f);
+}
+
+static enum lack_kind
+lack_of(const struct fixture *f, enum dialect dialect)
+{
+    struct lack_view view;
+    const struct reach *reach = f->yard.reach;
+    lack_read(reach->segment, f->account.account.index, dialect, loop_now_ms(reach->loop), &view);
+    return view.kind;
+}
+
+Test(probe, learns_which_endpoints_are_missing)
+{
+    struct fixture f;
+    begin(&f, "chat,responses");
+    f.yard.conf.endpoint_retry_ms = 3600000;
+    lack_note(f.yard.reach->segment, f.account.account.index, DIALECT_CHAT, LACK_PROVEN, 404,
+              3600000, loop_now_ms(f.yard.reach->loop));
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    serve(&f, "POST /v1/chat/completions HTTP/1.1\r\n", "200 OK", "{}");
+    serve(&f, "POST /v1/responses HTTP/1.1\r\n", "405 Method Not Allowed", "");
+    serve(&f, "GET /v1/models HTTP/1.1\r\n", "404 Not Found", "");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "no /v1/responses here; chat/completions works, translating\""), "%s",
+              f.json);
+    cr_expect(says(&f, "\"dialect\":\"responses\",\"ok\":false,\"missing\":true"), "%s", f.json);
+    cr_expect_eq(lack_of(&f, DIALECT_RESPONSES), LACK_PROVEN);
+    cr_expect_eq(lack_of(&f, DIALECT_CHAT), LACK_NONE, "it answered");
+    finish(&f);
+}
+
+Test(probe, doubts_the_url_where_no_endpoint_is)
+{
+    struct fixture f;
+    begin(&f, "chat,responses");
+    f.yard.conf.endpoint_retry_ms = 3600000;
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    serve(&f, "POST /v1/chat/completions HTTP/1.1\r\n", "404 Not Found", "<html>404</html>");
+    serve(&f, "POST /v1/responses HTTP/1.1\r\n", "404 Not Found", "<html>404</html>");
+    serve(&f, "GET /v1/models HTTP/1.1\r\n", "404 Not Found", "");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "\"ok\":false") &&
+                  says(&f, "no /v1/responses here (HTTP 404): is the base URL right?"),
+              "%s", f.json);
+    cr_expect_eq(lack_of(&f, DIALECT_RESPONSES), LACK_DOUBTED);
+    cr_expect_eq(lack_of(&f, DIALECT_CHAT), LACK_DOUBTED);
+    finish(&f);
+}
+
+Test(probe, a_model_that_is_missing_is_no_missing_endpoint)
+{
+    struct fixture f;
+    begin(&f, "chat,responses");
+    f.yard.conf.endpoint_retry_ms = 3600000;
+    probe_start(&f.probe, f.yard.reach, &f.account, STR(""), on_end);
+    serve(&f, "POST /v1/chat/completions HTTP/1.1\r\n", "200 OK", "{}");
+    serve(&f, "POST /v1/responses HTTP/1.1\r\n", "404 Not Found",
+          "{\"error\":{\"message\":\"The model `gpt-4o-mini` does not exist\"}}");
+    serve(&f, "GET /v1/models HTTP/1.1\r\n", "200 OK", "{}");
+    FIXTURE_UNTIL(&f, f.ends == 1);
+    cr_expect(says(&f, "responses: HTTP 404 The model"), "%s", f.json);
+    cr_expect_eq(lack_of(&f, DIALECT_RESPONSES), LACK_NONE);
     finish(&f);
 }
 

@@ -216,10 +216,10 @@ verdict_of(enum dialect dialect, uint32_t status, struct str body, const struct 
             break;
         }
         if (is_it) {
-            /* A day's quota does not come back in a minute. */
-            bool is_daily = rows[i].kind == ERROR_RATE_LIMIT && dialect == DIALECT_GEMINI &&
-                            has_text(body, "PerDay");
-            return is_daily ? ERROR_BILLING : rows[i].kind;
+            /* A day's quota does not come back in a minute, nor does money. */
+            bool is_daily = dialect == DIALECT_GEMINI && has_text(body, "PerDay");
+            bool is_billing = rows[i].kind == ERROR_RATE_LIMIT && (is_daily || status == 402);
+            return is_billing ? ERROR_BILLING : rows[i].kind;
         }
     }
     return kind_by_status(status, body, found);

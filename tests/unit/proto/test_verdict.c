@@ -50,6 +50,8 @@ Test(verdict, words_go_before_the_status)
     EXPECT(ERROR_BILLING, 429, "",
            "You exceeded your current quota, please check your plan and billing details.");
     EXPECT(ERROR_AUTH, 400, "INVALID_API_KEY", "");
+    /* Gemini has no word of its own for a bill that is not paid. */
+    EXPECT(ERROR_BILLING, 402, "RESOURCE_EXHAUSTED", "Prepayment credits are depleted");
     EXPECT(ERROR_MODEL, 403, "model_not_found", "");
     EXPECT(ERROR_OVERLOADED, 500, "overloaded_error", "");
     EXPECT(ERROR_OVERLOADED, 429, "slow_down", "");

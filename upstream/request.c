@@ -10,7 +10,6 @@ static const struct str of_a[] = { { "accept", 6 },
                                    { "accept-language", 15 },
                                    { "anthropic-", 10 } };
 static const struct str of_c[] = { { "conversation_id", 15 } };
-static const struct str of_i[] = { { "idempotency-key", 15 } };
 static const struct str of_o[] = { { "openai-beta", 11 }, { "originator", 10 } };
 static const struct str of_s[] = { { "session-id", 10 }, { "session_id", 10 } };
 static const struct str of_t[] = { { "thread-id", 9 }, { "traceparent", 11 } };
@@ -32,9 +31,9 @@ struct letter {
         rows, sizeof(rows) / sizeof(rows)[0] \
     }
 static const struct letter letters[26] = {
-    ['a' - 'a'] = LETTER(of_a), ['c' - 'a'] = LETTER(of_c), ['i' - 'a'] = LETTER(of_i),
-    ['o' - 'a'] = LETTER(of_o), ['s' - 'a'] = LETTER(of_s), ['t' - 'a'] = LETTER(of_t),
-    ['u' - 'a'] = LETTER(of_u), ['v' - 'a'] = LETTER(of_v), ['x' - 'a'] = LETTER(of_x),
+    ['a' - 'a'] = LETTER(of_a), ['c' - 'a'] = LETTER(of_c), ['o' - 'a'] = LETTER(of_o),
+    ['s' - 'a'] = LETTER(of_s), ['t' - 'a'] = LETTER(of_t), ['u' - 'a'] = LETTER(of_u),
+    ['v' - 'a'] = LETTER(of_v), ['x' - 'a'] = LETTER(of_x),
 };
 
 /*

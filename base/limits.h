@@ -107,11 +107,16 @@
 #define PRICES_MAX 16384u        /* rows of prices; the field's file has about 3,000 models */
 #define PRICES_SHIPPED_MAX 512u  /* of them in the program itself */
 #define PRICE_FILE_BYTES_MAX (16u * 1024 * 1024) /* the field's file has about 2 MB */
-#define SUMMARY_LINES_MAX 65536u   /* of a report; what is beyond is shown as one line */
-#define AUDIT_HOURS_MAX 200000u    /* that the records of a store may span: 22 years */
-#define AUDIT_OBJECTS_MAX 1048576u /* users, keys, groups, accounts, plans with totals */
-#define AUDIT_PROBLEMS_MAX 50u     /* told one by one; the others are counted */
-#define CATALOG_KEYS_MAX 1024u     /* keys a worker remembers, 9 KB each; then it starts anew */
+#define SUMMARY_LINES_MAX 65536u       /* of a report; what is beyond is shown as one line */
+#define IDEMPOTENCY_KEY_BYTES_MAX 255u /* of a client's Idempotency-Key; the usual bound */
+#define OUTCOMES_BYTES_MAX (4ull * 1024 * 1024 * 1024) /* answers kept for retries, in the store \
+                                                        */
+#define OUTCOMES_TURN_BYTES_MAX (16u * 1024 * 1024)    /* of them in one transaction */
+#define CARBON_BYTES_MAX (64u * 1024 * 1024) /* copies of answers under way, of one worker */
+#define AUDIT_HOURS_MAX 200000u              /* that the records of a store may span: 22 years */
+#define AUDIT_OBJECTS_MAX 1048576u           /* users, keys, groups, accounts, plans with totals */
+#define AUDIT_PROBLEMS_MAX 50u               /* told one by one; the others are counted */
+#define CATALOG_KEYS_MAX 1024u /* keys a worker remembers, 9 KB each; then it starts anew */
 
 /* --- shared segment --- */
 #define GATES_MAX 65536u
@@ -131,6 +136,10 @@
 #define JOBS_MAX 16u            /* account tests under way */
 #define JOB_TEXT_BYTES 4096u
 #define CRASH_TEXT_BYTES 256u
+#define CLAIMS_MAX 65536u         /* requests with an Idempotency-Key under way; a power of two */
+#define CLAIM_NAME_BYTES 16u      /* of the digest that names one: half a SHA-256 */
+#define PARCEL_BYTES_MAX 1048576u /* an answer kept for a retry, with its head */
+#define PARCEL_RING_BYTES (4u * 1024 * 1024) /* of one slot, on their way into the store */
 
 /* --- the parent's care for its children --- */
 #define HEARTBEAT_MS_MAX 30000u /* a child silent for so long hangs and is killed */
@@ -158,6 +167,7 @@ _Static_assert(CONN_OUT_BYTES_MAX > CONN_OUT_HIGH_BYTES + 2 * CONN_READ_BYTES,
                "one more read must fit behind the high mark");
 _Static_assert(CONN_IN_BYTES >= HEAD_BYTES_MAX, "a whole head fits the input buffer");
 _Static_assert(RING_CELLS_MAX >= LEASES_PER_SLOT_MAX, "every request in flight may end at once");
+_Static_assert(PARCEL_RING_BYTES >= 2 * PARCEL_BYTES_MAX, "one fits beside a gap at the end");
 _Static_assert(TARGET_BYTES_MAX < HEAD_BYTES_MAX && FIELD_BYTES_MAX < HEAD_BYTES_MAX,
                "a part fits the whole");
 

@@ -33,6 +33,8 @@
     X(REFUSED_UNPRICED, "refused: the model has no price")          \
     X(REFUSED_NO_CHANNEL, "refused: no account usable")             \
     X(REFUSED_OVERLOADED, "refused: we are overloaded or draining") \
+    X(REPEATS_SERVED, "retries given the first answer again")       \
+    X(REPEATS_REFUSED, "retries refused by their Idempotency-Key")  \
     X(QUEUED, "requests that waited for a slot")                    \
     X(BYTES_IN, "bytes from clients")                               \
     X(BYTES_OUT, "bytes to clients")                                \

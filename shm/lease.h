@@ -125,9 +125,10 @@ struct lease_data {
     uint8_t client_dialect;
     uint8_t upstream_dialect;
     uint8_t is_stream;
-    uint8_t attempt; /* 0 = first */
-    uint8_t charged; /* enum ledger_charged (store/ledger.h) */
-    uint8_t sticky;  /* enum lease_sticky */
+    uint8_t attempt;                 /* 0 = first */
+    uint8_t charged;                 /* enum ledger_charged (store/ledger.h) */
+    uint8_t sticky;                  /* enum lease_sticky */
+    uint8_t claim[CLAIM_NAME_BYTES]; /* its Idempotency-Key's (claim.h); zeros = none */
     char request_id[REQUEST_ID_BYTES];
     char key_name[NAME_BYTES];
     char account_name[NAME_BYTES];

@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "base/rand.h"
 #include "shm/budget.h"
+#include "shm/claim.h"
 #include "shm/counter.h"
 #include "shm/gate.h"
 #include "shm/health.h"
@@ -27,6 +28,7 @@
 #include "shm/lack.h"
 #include "shm/lease.h"
 #include "shm/names.h"
+#include "shm/parcel.h"
 #include "shm/ring.h"
 #include "shm/session.h"
 #include "shm/slot.h"
@@ -75,6 +77,9 @@ _Static_assert(sizeof(struct segment_head) <= SEGMENT_PAGE, "the head has its ow
     X(sticky_rows, struct sticky_row, s->sticky / STICKY_WAYS)            \
     X(name_entries, struct name_entry, NAMES_MAX)                         \
     X(session_entries, struct session_entry, TLS_SESSIONS_MAX)            \
+    X(claim_rows, struct claim, CLAIMS_MAX)                               \
+    X(parcel_ends, struct parcel_ends, s->slots)                          \
+    X(parcel_bytes, unsigned char, (uint64_t)s->slots *PARCEL_RING_BYTES) \
     X(lease_rows, struct lease, (uint64_t)s->slots * s->leases)           \
     X(ring_stamps, struct ring_stamp, (uint64_t)s->slots * s->ring_cells) \
     X(ring_payloads, unsigned char, (uint64_t)s->slots * s->ring_cells * RING_PAYLOAD_BYTES)
@@ -147,11 +152,12 @@ segment_bytes_used(const struct segment_want *want)
     }
     uint64_t fixed = SEGMENT_PAGE + sizeof(struct version_words) + sizeof(struct spell_table) +
                      sizeof(struct lack_table) +
+                     CLAIMS_MAX * sizeof(struct claim) +
                      sizes.slots * (sizeof(struct slot) + sizeof(struct counter_row)) +
                      sizes.gates * sizeof(struct gate_key) + sizes.sticky * sizeof(uint64_t);
     uint64_t ring = (uint64_t)sizes.ring_cells * (RING_PAYLOAD_BYTES + sizeof(struct ring_stamp));
     uint64_t leases = (uint64_t)sizes.leases * sizeof(struct lease);
-    return round_up(fixed + want->workers * (ring + leases), SEGMENT_PAGE);
+    return round_up(fixed + want->workers * (ring + leases + PARCEL_RING_BYTES), SEGMENT_PAGE);
 }
 
 static enum err

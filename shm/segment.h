@@ -31,6 +31,7 @@
 
 struct budget_cell;
 struct budget_settled;
+struct claim;
 struct counter_row;
 struct gate_cell;
 struct gate_key;
@@ -40,6 +41,7 @@ struct lack_table;
 struct lease;
 struct name_entry;
 struct name_want;
+struct parcel_ends;
 struct ring_ends;
 struct ring_stamp;
 struct session_entry;
@@ -118,6 +120,9 @@ struct segment {
     struct sticky_row *sticky_rows;        /* [sticky / STICKY_WAYS] */
     struct name_entry *name_entries;       /* [NAMES_MAX] */
     struct session_entry *session_entries; /* [TLS_SESSIONS_MAX] */
+    struct claim *claim_rows;              /* [CLAIMS_MAX] */
+    struct parcel_ends *parcel_ends;       /* [slots] */
+    unsigned char *parcel_bytes;           /* [slots][PARCEL_RING_BYTES] */
     struct lease *lease_rows;              /* [slots][leases] */
     struct ring_stamp *ring_stamps;        /* [slots][ring_cells] */
     unsigned char *ring_payloads;          /* [slots][ring_cells][RING_PAYLOAD_BYTES] */

@@ -14,6 +14,7 @@
 #include "store/keycache.h"
 #include "store/kv.h"
 #include "store/object.h"
+#include "store/outcome.h"
 #include "store/secret.h"
 #include "store/snapshot.h"
 #include "store/tally.h"
@@ -261,5 +262,20 @@ catalog_total(struct catalog *catalog, enum model_kind kind, uint64_t id, struct
         err = tally_read(txn, kind, id, out);
         kv_end(txn);
     }
+    return err;
+}
+
+enum err
+catalog_outcome(struct catalog *catalog, const uint8_t name[CLAIM_NAME_BYTES], struct buf *out)
+{
+    struct kv_txn *txn = NULL;
+    struct str row;
+    enum err err = kv_begin(catalog->kv, &txn);
+    if (err != ERR_OK) {
+        return err == ERR_GONE ? ERR_IO : err;
+    }
+    err = outcome_get(txn, name, &row);
+    err = err != ERR_OK ? err : buf_append(out, row);
+    kv_end(txn);
     return err;
 }

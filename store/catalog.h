@@ -18,8 +18,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/limits.h"
 #include "base/str.h"
 #include "store/ledger.h"
 #include "store/model.h"
@@ -123,5 +125,10 @@ catalog_key(struct catalog *catalog, const struct digest *digest, const struct c
 /* Running totals of one object, as the store has them now. ERR_IO: it cannot be read. */
 MUST_CHECK enum err
 catalog_total(struct catalog *catalog, enum model_kind kind, uint64_t id, struct ledger_total *out);
+
+/* What became of the request of this name (store/outcome.h), with every commit so far: the row's
+ * bytes, behind what stands in `out`. ERR_GONE: nothing is known. */
+MUST_CHECK enum err
+catalog_outcome(struct catalog *catalog, const uint8_t name[CLAIM_NAME_BYTES], struct buf *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/outcome.h"
 #include "store/record.h"
 
 #define POSITION_BYTES 16 /* next sequence, wall ms of the last commit */
@@ -95,9 +96,31 @@ append_record(struct kv_txn *txn, struct tally *tally, uint64_t sequence,
     return err != ERR_OK ? err : tally_add(tally, txn, record);
 }
 
+/* With the record or not at all: who finds the one may rely on the other. */
+static enum err
+put_outcome(struct kv_txn *txn, const struct ledger_batch *batch, uint32_t index,
+            struct outcome_room *room)
+{
+    const struct ledger_record *record = &batch->records[index];
+    struct str row;
+    if (record->outcome == OUTCOME_NONE || batch->outcome == NULL) {
+        return ERR_OK;
+    }
+    enum err err =
+        batch->outcome(batch->context, batch->slot, batch->sequence + index, record, &row);
+    err = err != ERR_OK ? err : outcome_put(txn, record->claim, row, room);
+    if (err == ERR_GONE || err == ERR_BAD) {
+        /* A bill must not wait for ever for what nobody can give. */
+        log_event(LOG_ERROR, "store", "call=outcome err=%s req=%.32s", err_name(err),
+                  record->request_id);
+        return ERR_OK;
+    }
+    return err;
+}
+
 static enum err
 commit_batch(struct kv_txn *txn, struct tally *tally, const struct ledger_batch *batch,
-             uint64_t *next_usage)
+             uint64_t *next_usage, struct outcome_room *room)
 {
     uint64_t position = 0;
     if (batch->count == 0) {
@@ -113,6 +136,7 @@ commit_batch(struct kv_txn *txn, struct tally *tally, const struct ledger_batch 
     }
     for (uint32_t i = first; i < batch->count; i++) {
         err = append_record(txn, tally, (*next_usage)++, &batch->records[i]);
+        err = err != ERR_OK ? err : put_outcome(txn, batch, i, room);
         if (err != ERR_OK) {
             return err;
         }
@@ -126,11 +150,13 @@ journal_commit(struct kv_txn *txn, struct tally *tally, const struct ledger_batc
 {
     uint64_t next_usage = 0;
     struct kv_id value;
+    struct outcome_room room;
+    outcome_room_begin(&room);
     tally_begin(tally);
     enum err err = read_next_usage(txn, &next_usage);
     uint64_t first_usage = next_usage;
     for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
-        err = commit_batch(txn, tally, &batches[i], &next_usage);
+        err = commit_batch(txn, tally, &batches[i], &next_usage, &room);
     }
     if (err != ERR_OK || next_usage == first_usage) {
         return err;

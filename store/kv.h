@@ -26,25 +26,27 @@
 #include "base/str.h"
 
 /* X(name, text): the tables. Numbers in keys are big-endian, so that they sort. */
-#define KV_TABLE_ROWS(X)                                                           \
-    X(META, "meta") /* word -> layout version, next ids, key check */              \
-    X(USER, "user") /* id -> record; these five in the order of enum model_kind */ \
-    X(KEY, "key")                                                                  \
-    X(GROUP, "group")                                                              \
-    X(ACCOUNT, "account")                                                          \
-    X(PLAN, "plan")                                                                \
-    X(NAME, "name")           /* kind, name -> id */                               \
-    X(DIGEST, "digest")       /* digest of a gateway key -> key id */              \
-    X(INDEX, "account_index") /* account index -> account id */                    \
-    X(REFERENCE, "reference") /* kind, id, kind, id: the second names the first */ \
-    X(USAGE, "usage")         /* sequence -> struct ledger_record */               \
-    X(POSITION, "position")   /* run id, slot -> next sequence, wall ms */         \
-    X(TOTAL, "total")         /* kind, id -> struct ledger_total */                \
-    X(ROLLUP, "rollup")       /* hour, key, group, account, model -> sums */       \
-    X(CREDIT, "credit")       /* sequence -> struct ledger_credit */               \
-    X(PRICE, "price")         /* source, model -> prices, as JSON */               \
-    X(STANDING, "standing")   /* account id -> how it stands */                    \
-    X(LESSON, "lesson")       /* account id -> endpoints its provider lacks */
+#define KV_TABLE_ROWS(X)                                                                  \
+    X(META, "meta") /* word -> layout version, next ids, key check */                     \
+    X(USER, "user") /* id -> record; these five in the order of enum model_kind */        \
+    X(KEY, "key")                                                                         \
+    X(GROUP, "group")                                                                     \
+    X(ACCOUNT, "account")                                                                 \
+    X(PLAN, "plan")                                                                       \
+    X(NAME, "name")               /* kind, name -> id */                                  \
+    X(DIGEST, "digest")           /* digest of a gateway key -> key id */                 \
+    X(INDEX, "account_index")     /* account index -> account id */                       \
+    X(REFERENCE, "reference")     /* kind, id, kind, id: the second names the first */    \
+    X(USAGE, "usage")             /* sequence -> struct ledger_record */                  \
+    X(POSITION, "position")       /* run id, slot -> next sequence, wall ms */            \
+    X(TOTAL, "total")             /* kind, id -> struct ledger_total */                   \
+    X(ROLLUP, "rollup")           /* hour, key, group, account, model -> sums */          \
+    X(CREDIT, "credit")           /* sequence -> struct ledger_credit */                  \
+    X(PRICE, "price")             /* source, model -> prices, as JSON */                  \
+    X(STANDING, "standing")       /* account id -> how it stands */                       \
+    X(LESSON, "lesson")           /* account id -> endpoints its provider lacks */        \
+    X(OUTCOME, "outcome")         /* digest of an Idempotency-Key -> what became of it */ \
+    X(OUTCOME_AGE, "outcome_age") /* wall ms, digest -> nothing: for removing them */
 
 enum kv_table {
 #define KV_ENUM(name, text) KV_##name,

@@ -95,8 +95,10 @@ struct ledger_record {
     char code[ERROR_CODE_BYTES]; /* stable error code, empty = success */
     char model[96];              /* asked; cut when longer */
     char model_sent[96];
-    char address[46]; /* the client's */
-    uint8_t pad[LEDGER_RECORD_BYTES - 534];
+    char address[46];                /* the client's */
+    uint8_t claim[CLAIM_NAME_BYTES]; /* digest of key and Idempotency-Key; zeros = none, or freed */
+    uint8_t outcome;                 /* enum outcome_state, as it left the worker; 0 = none */
+    uint8_t pad[LEDGER_RECORD_BYTES - 551];
 };
 
 _Static_assert(sizeof(struct ledger_record) == LEDGER_RECORD_BYTES, "a ring cell's payload");
@@ -122,12 +124,22 @@ void ledger_close(struct ledger *ledger);
 MUST_CHECK enum err
 ledger_position(struct ledger *ledger, uint64_t run_id, uint32_t slot, uint64_t *out_sequence);
 
+/*
+ * What became of a record's request with an Idempotency-Key, as a row of store/outcome.h: *out is
+ * good until the next call. Asked for records whose `outcome` is not 0, inside the transaction, and
+ * once more when that is tried again. ERR_GONE: nothing is known.
+ */
+typedef enum err (*ledger_outcome_fn)(void *context, uint32_t slot, uint64_t sequence,
+                                      const struct ledger_record *record, struct str *out);
+
 struct ledger_batch {
     uint32_t slot;
     uint64_t run_id;
     uint64_t sequence; /* of the first record; they are consecutive */
     const struct ledger_record *records;
     uint32_t count;
+    ledger_outcome_fn outcome; /* NULL: none of them has one */
+    void *context;
 };
 /* All batches and their positions in one durable transaction; totals of users, keys, groups and
  * accounts too. Records below the stored position are skipped; a gap above it is logged and

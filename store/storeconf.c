@@ -60,6 +60,19 @@ const struct setting storeconf_rows[] = {
       .unit = "days",
       .is_reloadable = true,
       .help = "Usage records of requests older than this are removed. Totals stay." },
+    { .key = "idempotency_time",
+      .type = SETTING_MS,
+      .offset = offsetof(struct storeconf, idempotency_ms),
+      .size = sizeof(uint32_t),
+      .min = 0,
+      .max = 7u * 24 * 3600 * 1000,
+      .standard = "24h",
+      .unit = "time",
+      .is_reloadable = true,
+      .help = "What became of a request with an Idempotency-Key is kept so long, and given to "
+              "whoever sends the same request with the same key again: it is served and billed "
+              "once. Answers up to 1 MiB are kept as they are, readable in data.mdb. 0: the "
+              "header means nothing." },
     { .key = "unpriced",
       .type = SETTING_CHOICE,
       .offset = offsetof(struct storeconf, unpriced),

@@ -20,12 +20,13 @@ enum storeconf_unpriced {
 };
 
 struct storeconf {
-    char dir[256];      /* data.mdb, lock.mdb, secret.key live here */
-    uint64_t map_bytes; /* address space of the store; sparse */
-    uint32_t commit_ms; /* group commit of finished requests */
-    uint32_t budget;    /* enum storeconf_budget */
-    uint32_t keep_days; /* usage records older than this are removed; totals stay */
-    uint32_t unpriced;  /* enum storeconf_unpriced */
+    char dir[256];           /* data.mdb, lock.mdb, secret.key live here */
+    uint64_t map_bytes;      /* address space of the store; sparse */
+    uint32_t commit_ms;      /* group commit of finished requests */
+    uint32_t budget;         /* enum storeconf_budget */
+    uint32_t keep_days;      /* usage records older than this are removed; totals stay */
+    uint32_t unpriced;       /* enum storeconf_unpriced */
+    uint32_t idempotency_ms; /* outcomes are kept for retries so long; 0 = the header is ignored */
 };
 
 extern const struct setting storeconf_rows[];

@@ -45,7 +45,7 @@ fill(uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         records[i] = make(i);
     }
-    struct ledger_batch batch = { 1, 77, 0, records, count };
+    struct ledger_batch batch = { 1, 77, 0, records, count, NULL, NULL };
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
     cr_assert_eq(tempdir_make_user(ledger, "joe"), ERR_OK);
     cr_assert_eq(ledger_topup(ledger, STR("joe"), 1000, STR(""), &user), ERR_OK);
@@ -213,7 +213,7 @@ write_on(void)
         for (uint32_t i = 0; i < count; i++) {
             records[i] = make(sequence + i);
         }
-        struct ledger_batch batch = { 1, 77, sequence, records, count };
+        struct ledger_batch batch = { 1, 77, sequence, records, count, NULL, NULL };
         if (ledger_commit(ledger, &batch, 1) != ERR_OK) {
             _exit(2);
         }

@@ -53,7 +53,7 @@ make_batch(uint32_t slot, uint64_t sequence, uint32_t count)
                                              .is_last = 1,
                                              .model = "m" };
     }
-    return (struct ledger_batch){ slot, RUN, sequence, records, count };
+    return (struct ledger_batch){ slot, RUN, sequence, records, count, NULL, NULL };
 }
 
 static enum err

@@ -43,7 +43,7 @@ commit(struct ledger *ledger, uint32_t slot, uint64_t sequence, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         records[i] = make_record(sequence + i);
     }
-    struct ledger_batch batch = { slot, 77, sequence, records, count };
+    struct ledger_batch batch = { slot, 77, sequence, records, count, NULL, NULL };
     return ledger_commit(ledger, &batch, 1);
 }
 
@@ -162,9 +162,9 @@ Test(ledger, several_rings_are_one_commit)
     records[1].account_id = 0;
     records[2].status = 429;
     struct ledger_batch batches[3] = {
-        { 1, 77, 0, records, 2 },
-        { 2, 77, 0, NULL, 0 },
-        { 3, 77, 0, records + 2, 1 },
+        { 1, 77, 0, records, 2, NULL, NULL },
+        { 2, 77, 0, NULL, 0, NULL, NULL },
+        { 3, 77, 0, records + 2, 1, NULL, NULL },
     };
     cr_assert_eq(ledger_commit(ledger, batches, 3), ERR_OK);
     cr_expect_eq(position(ledger, 77, 1), 2);
@@ -185,7 +185,7 @@ Test(ledger, attempts_are_one_request_of_the_key_and_one_of_each_account)
     records[0].is_last = 0;
     records[0].status = 500;
     records[0].account_id = 40;
-    struct ledger_batch batch = { 1, 77, 0, records, 2 };
+    struct ledger_batch batch = { 1, 77, 0, records, 2, NULL, NULL };
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
     cr_expect_eq(total(ledger, MODEL_KEY, 1).requests, 1);
     cr_expect_eq(total(ledger, MODEL_KEY, 1).failures, 0);
@@ -205,7 +205,7 @@ Test(ledger, totals_of_many_objects_in_one_commit_are_exact)
         records[i] = make_record(1);
         records[i].key_id = 1 + i % 1000;
     }
-    struct ledger_batch batch = { 1, 77, 0, records, 3000 };
+    struct ledger_batch batch = { 1, 77, 0, records, 3000, NULL, NULL };
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
     for (uint64_t id = 1; id <= 1000; id++) {
         cr_assert_eq(total(ledger, MODEL_KEY, id).requests, 3);
@@ -223,7 +223,7 @@ Test(ledger, sums_stop_at_their_end)
         records[i].out_total = UINT64_MAX;
         records[i].cost_nano = INT64_MAX;
     }
-    struct ledger_batch batch = { 1, 77, 0, records, 2 };
+    struct ledger_batch batch = { 1, 77, 0, records, 2, NULL, NULL };
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
     struct ledger_total sum = total(ledger, MODEL_KEY, 1);
     cr_expect_eq(sum.tokens_in, UINT64_MAX);
@@ -440,7 +440,7 @@ commit_cost(struct ledger *ledger, uint64_t sequence, uint64_t wall_ms, int64_t 
     record.cost_nano = nano;
     record.charged = charged;
     record.subscription_id = plan;
-    struct ledger_batch batch = { 1, 77, sequence, &record, 1 };
+    struct ledger_batch batch = { 1, 77, sequence, &record, 1, NULL, NULL };
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
 }
 

@@ -40,7 +40,7 @@ static void
 commit(struct ledger *ledger, uint64_t sequence, const struct ledger_record *records,
        uint32_t count)
 {
-    struct ledger_batch batch = { 1, 77, sequence, records, count };
+    struct ledger_batch batch = { 1, 77, sequence, records, count, NULL, NULL };
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
 }
 

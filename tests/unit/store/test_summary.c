@@ -26,7 +26,7 @@ fill(void)
                                              .is_last = 1 };
         snprintf(records[i].model, sizeof records[i].model, "%s", i % 4 == 0 ? "b" : "a");
     }
-    struct ledger_batch batch = { 1, 77, 0, records, 48 };
+    struct ledger_batch batch = { 1, 77, 0, records, 48, NULL, NULL };
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
     ledger_close(ledger);
 }

@@ -32,7 +32,7 @@ store_usage(const struct mill *mill)
                                     .out_total = 5,
                                     .cost_nano = 250000000,
                                     .is_last = 1 };
-    struct ledger_batch batch = { 1, 77, 0, &record, 1 };
+    struct ledger_batch batch = { 1, 77, 0, &record, 1, NULL, NULL };
     cr_assert_eq(ledger_open(mill->confs.store.dir, mill->confs.store.map_bytes, &ledger), ERR_OK);
     cr_assert_eq(ledger_commit(ledger, &batch, 1), ERR_OK);
     ledger_close(ledger);

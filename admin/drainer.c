@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "shm/budget.h"
+#include "shm/claim.h"
 #include "shm/counter.h"
 #include "shm/gate.h"
 #include "shm/job.h"
@@ -14,6 +15,7 @@
 #include "shm/slot.h"
 #include "store/ledger.h"
 #include "store/object.h"
+#include "upstream/handover.h"
 #include "upstream/orphan.h"
 #include "upstream/payer.h"
 
@@ -37,7 +39,9 @@ collect(struct segment *segment, const struct goals *goals, struct ledger_batch 
     uint32_t count = 0;
     for (uint32_t slot = 0; slot < segment->slots; slot++) {
         const void *records = NULL;
-        struct ledger_batch batch = { .slot = slot, .run_id = segment->run_id };
+        struct ledger_batch batch = {
+            .slot = slot, .run_id = segment->run_id, .outcome = handover_row, .context = segment
+        };
         ring_peek(segment, slot, &records, &batch.count, &batch.sequence);
         uint64_t left = goals->next[slot] - batch.sequence;
         batch.count = batch.count < left ? batch.count : (uint32_t)left;
@@ -128,6 +132,8 @@ commit_round(struct segment *segment, struct ledger *ledger, const struct goals 
     }
     FAULT("drainer.before_free");
     for (uint32_t i = 0; i < batch_count; i++) {
+        handover_release(segment, batches[i].slot, batches[i].sequence, batches[i].records,
+                         batches[i].count);
         ring_free_to(segment, batches[i].slot, batches[i].sequence + batches[i].count);
         *count += batches[i].count;
     }
@@ -227,6 +233,7 @@ drainer_load(struct segment *segment, struct ledger *ledger)
         if (err != ERR_OK) {
             return err;
         }
+        handover_release_to(segment, slot, sequence);
         ring_free_to(segment, slot, sequence);
     }
     enum err err = load_budgets(segment, ledger, MODEL_KEY);
@@ -236,14 +243,20 @@ drainer_load(struct segment *segment, struct ledger *ledger)
 
 /* --- the dead --- */
 
+struct dead {
+    struct segment *segment;
+    uint32_t slot;
+};
+
 static bool
 bill_orphan(const struct lease_view *lease, void *record, void *context)
 {
-    (void)context;
+    const struct dead *dead = context;
     struct ledger_record bill;
     if (!orphan_bill(lease, &bill)) {
         return false;
     }
+    handover_orphan(dead->segment, dead->slot, lease, &bill);
     memcpy(record, &bill, sizeof bill);
     return true;
 }
@@ -256,8 +269,12 @@ sweep_slot(struct segment *segment, struct ledger *ledger, uint32_t own_slot, ui
     if (view.state != SLOT_DEAD) {
         return false;
     }
-    uint32_t orphans = lease_orphans(segment, slot, bill_orphan, NULL);
+    struct dead dead = { segment, slot };
+    uint32_t orphans = lease_orphans(segment, slot, bill_orphan, &dead);
     FAULT("drainer.after_orphans");
+    if (lease_count(segment, slot) == 0) {
+        claim_sweep(segment, slot);
+    }
     enum err err = drainer_commit(segment, ledger, NULL);
     if (view.kind == SLOT_KEEPER) {
         job_keeper_died(segment, slot);

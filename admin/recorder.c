@@ -23,6 +23,7 @@
 #include "shm/version.h"
 #include "shm/wake.h"
 #include "store/ledger.h"
+#include "store/outcome.h"
 #include "store/storeconf.h"
 
 #define BEAT_MS 200u
@@ -32,6 +33,10 @@
 #define REMEMBER_INTERVAL_MS 1000u
 #define PRUNE_INTERVAL_MS 60000u
 #define PRUNE_COUNT 5000u
+#define SWEEP_INTERVAL_MS 1000u
+#define SWEEP_COUNT                                                               \
+    1000u /* outcomes removed in one transaction: many more than come in a second \
+           */
 #define DAY_MS (24ull * 3600 * 1000)
 
 struct process {
@@ -43,6 +48,7 @@ struct process {
     struct lore *lore;
     uint64_t remembered_ms;
     uint64_t pruned_ms;
+    uint64_t swept_ms;
     bool is_broken; /* the store has to be opened anew, by another process */
 };
 
@@ -146,6 +152,26 @@ prune(struct process *its)
     ledger_check_readers(recorder->ledger);
 }
 
+/* Outcomes that nobody will be given any more. What fails is tried again; the log has it. */
+static void
+sweep_outcomes(struct process *its)
+{
+    struct recorder *recorder = &its->recorder;
+    uint64_t now_ms = loop_now_ms(recorder->loop);
+    uint64_t wall_ms = clock_wall_ms();
+    uint64_t keep_ms = recorder->heritage->store->idempotency_ms;
+    if (now_ms < its->swept_ms + SWEEP_INTERVAL_MS || wall_ms < keep_ms) {
+        return;
+    }
+    its->swept_ms = now_ms;
+    uint32_t removed = 0;
+    enum err err =
+        outcome_sweep(ledger_kv(recorder->ledger), wall_ms - keep_ms, SWEEP_COUNT, &removed);
+    if (err != ERR_OK || removed > 0) {
+        log_event(LOG_INFO, "prune", "outcomes=%u err=%s", removed, err_name(err));
+    }
+}
+
 static void
 on_beat(struct loop_timer *timer)
 {
@@ -163,6 +189,7 @@ on_beat(struct loop_timer *timer)
         lore_look(its->lore);
     }
     prune(its);
+    sweep_outcomes(its);
     give_up_when_broken(its); /* a change by an admin may have met it */
     log_flush();
     if (recorder->is_draining && server_busy(recorder->server) == 0) {

@@ -15,6 +15,7 @@
 #include "shm/ring.h"
 #include "shm/segment.h"
 #include "store/ledger.h"
+#include "upstream/handover.h"
 #include "upstream/orphan.h"
 
 _Static_assert(RECOVER_WHY_BYTES == SEGMENT_WHY_BYTES, "one sentence is passed through");
@@ -50,17 +51,24 @@ recover_is_busy(const char *path)
     return err == ERR_AGAIN;
 }
 
+struct dead {
+    struct segment *segment;
+    uint32_t slot;
+    uint64_t *orphans;
+};
+
 /* A request whose worker is gone. */
 static bool
 bill_orphan(const struct lease_view *lease, void *record, void *context)
 {
-    uint64_t *orphans = context;
+    const struct dead *dead = context;
     struct ledger_record bill;
     if (!orphan_bill(lease, &bill)) {
         return false;
     }
+    handover_orphan(dead->segment, dead->slot, lease, &bill);
     memcpy(record, &bill, sizeof bill);
-    (*orphans)++;
+    (*dead->orphans)++;
     return true;
 }
 
@@ -74,10 +82,13 @@ drain_ring(struct ledger *ledger, struct segment *segment, uint32_t slot, uint64
         return err;
     }
     /* Committed by the dead recorder, which had no time to say so. */
+    handover_release_to(segment, slot, position);
     ring_free_to(segment, slot, position);
     for (;;) {
         const void *cells = NULL;
-        struct ledger_batch batch = { .slot = slot, .run_id = segment->run_id };
+        struct ledger_batch batch = {
+            .slot = slot, .run_id = segment->run_id, .outcome = handover_row, .context = segment
+        };
         ring_peek(segment, slot, &cells, &batch.count, &batch.sequence);
         if (batch.count == 0) {
             return ERR_OK;
@@ -87,6 +98,7 @@ drain_ring(struct ledger *ledger, struct segment *segment, uint32_t slot, uint64
         if (err != ERR_OK) {
             return err;
         }
+        handover_release(segment, slot, batch.sequence, batch.records, batch.count);
         ring_free_to(segment, slot, batch.sequence + batch.count);
         *records += batch.count;
     }
@@ -96,9 +108,10 @@ static enum err
 drain_slot(struct ledger *ledger, struct segment *segment, uint32_t slot, uint64_t *records,
            uint64_t *orphans)
 {
+    struct dead dead = { segment, slot, orphans };
     enum err err = drain_ring(ledger, segment, slot, records);
     while (err == ERR_OK && lease_count(segment, slot) > 0) {
-        uint32_t freed = lease_orphans(segment, slot, bill_orphan, orphans);
+        uint32_t freed = lease_orphans(segment, slot, bill_orphan, &dead);
         if (freed == 0) {
             return ERR_BUG; /* The ring is empty, so there was room for at least one. */
         }

@@ -117,6 +117,9 @@ fill_lease(const struct relay *relay, const struct catalog_key *key, struct leas
                                  .upstream_dialect = (uint8_t)relay->row->dialect,
                                  .is_stream = relay->wants_stream };
     memcpy(data->request_id, relay->id, sizeof data->request_id);
+    if (relay->repeat.is_held) {
+        memcpy(data->claim, relay->repeat.name.bytes, sizeof data->claim);
+    }
     memcpy(data->key_name, key->key.name, sizeof data->key_name);
     size_t model =
         relay->model.len < sizeof data->model ? relay->model.len : sizeof data->model - 1;
@@ -419,11 +422,24 @@ admit_request(struct relay *relay)
         return;
     }
     find_streaming(relay);
+    admit_again(relay);
+}
+
+void
+admit_again(struct relay *relay)
+{
     const struct catalog_key *key = NULL;
     struct reply refusal;
+    CHECK(relay->state == RELAY_ADMIT && relay->lease == LEASE_NONE);
     if (gatekeeper_again(relay, &key, &refusal) != ERR_OK ||
-        gatekeeper_rules(relay, key, &refusal) != ERR_OK ||
-        charge_begin(relay, key, &refusal) != ERR_OK) {
+        gatekeeper_rules(relay, key, &refusal) != ERR_OK) {
+        relay_refuse(relay, &refusal);
+        return;
+    }
+    if (!repeat_enter(relay)) {
+        return;
+    }
+    if (charge_begin(relay, key, &refusal) != ERR_OK) {
         relay_refuse(relay, &refusal);
         return;
     }

@@ -23,6 +23,9 @@ struct worker;
 /* The body is whole. Goes on until the request waits, is under way, or has ended. */
 void admit_request(struct relay *relay);
 
+/* Another request with its Idempotency-Key was waited for: tries once more. */
+void admit_again(struct relay *relay);
+
 /* All accounts are full: waits in the group's pool; `on_try` takes one (attempt.c). */
 void admit_wait_account(struct relay *relay, gate_try_fn on_try);
 

@@ -160,6 +160,8 @@ on_deadline(struct loop_timer *timer)
         } else {
             relay_abort(relay);
         }
+    } else if (relay->repeat.is_waiting) {
+        admit_again(relay);
     } else if (relay->is_half_gone && !relay->stream.is_begun) {
         leave(relay);
     } else if (is_waiting) {
@@ -204,7 +206,8 @@ static bool
 may_drain(const struct relay *relay)
 {
     const struct workerconf *conf = relay->worker->heritage->worker_conf;
-    return conf->on_client_gone == WORKERCONF_DRAIN && is_asked(relay);
+    bool is_wanted = conf->on_client_gone == WORKERCONF_DRAIN || repeat_wants_rest(relay);
+    return is_wanted && is_asked(relay);
 }
 
 /* Nobody reads the answer any more: it is read on for its usage, or cut. */

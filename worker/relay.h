@@ -42,6 +42,7 @@
 #include "worker/detour.h"
 #include "worker/minute.h"
 #include "worker/purse.h"
+#include "worker/repeat.h"
 #include "worker/reply.h"
 #include "worker/stream.h"
 #include "worker/worker.h"
@@ -126,6 +127,7 @@ struct relay {
 
     struct bridge bridge; /* into another dialect, when that is needed */
     struct detour detour; /* what the held account's provider turned out not to have */
+    struct repeat repeat; /* of an earlier request: its Idempotency-Key */
 
     /* the answer */
     uint16_t status;       /* sent to the client; 0 = none */

@@ -67,7 +67,7 @@ error_fields(const struct reply_to *to, const struct reply *reply)
     if (after_s > 0) {
         fields = arena_printf(arena, "retry-after: %u\r\n", after_s);
     }
-    if (reply_is_final(reply->status)) {
+    if (reply->is_final || reply_is_final(reply->status)) {
         fields = arena_printf(arena, "%.*sx-should-retry: false\r\n", STR_ARG(fields));
     }
     if (reply->allow != NULL) {

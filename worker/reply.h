@@ -23,6 +23,7 @@ struct reply {
     struct str message;     /* lives at least until reply_error returns */
     const char *param;      /* the field at fault; NULL = none */
     uint32_t retry_after_s; /* 0 = not known: 1 is sent with 429 and 503 */
+    bool is_final;          /* asking again changes nothing, whatever the status makes believe */
     const char *allow;      /* 405's Allow; NULL = none */
     const char *upgrade;    /* 426's Upgrade, with Connection: upgrade; NULL = none */
 };

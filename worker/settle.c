@@ -308,11 +308,13 @@ settle_relay(struct relay *relay)
         estimate_unseen(relay);
         fill_record(relay, data, relay->status, relay->code, &record);
         charge_fill(relay, data, &record);
+        repeat_close(relay, &record); /* nothing is pushed between this and the record */
     }
     log_request(relay, data, is_recorded ? &record : NULL);
     count_answer(relay);
     affinity_end(relay);
     settle_lease(relay, is_recorded ? &record : NULL);
+    repeat_end(relay);
     charge_end(relay);
     give_gates(relay);
     bridge_close(relay);

@@ -117,6 +117,7 @@ stream_pass(struct relay *relay, struct str bytes)
         return;
     }
     stream->has_content = true;
+    carbon_body(relay, bytes);
     if (relay->request == NULL || relay->is_client_gone) {
         return;
     }
@@ -186,6 +187,7 @@ stream_begin(struct relay *relay, uint16_t status, struct str fields, uint64_t b
     CHECK(!relay->stream.is_begun && relay->request != NULL);
     relay->stream.is_begun = true;
     relay->status = status;
+    carbon_head(relay, status, fields);
     server_begin(relay->request, status, fields, body_bytes);
     relay->stream.sent_ms = now_of(relay);
     struct lease_data *data = lease_edit(&relay->worker->leases, relay->lease);
@@ -305,6 +307,7 @@ stream_head(struct relay *relay, const struct parser_head *head)
     }
     if (relay->request == NULL) {
         stream->is_sse = is_sse;
+        carbon_head_unseen(relay, head);
         return;
     }
     if (stream->is_begun && !is_sse) {
@@ -494,6 +497,7 @@ stream_end(struct relay *relay)
     bool has_failed = (stream->usage.seen & USAGE_EVENT_FAILED) != 0;
     tokens_close(relay, !has_failed);
     note_progress(relay);
+    carbon_end(relay);
     if (relay->request != NULL) {
         struct server_request *request = relay->request;
         relay->request = NULL;

@@ -44,7 +44,8 @@ struct worker {
     struct pool relays;      /* of struct relay */
     struct relay **by_lease; /* [leases]: who holds it, or NULL */
     struct penalty penalty;
-    struct memo memo; /* digests of keys seen lately */
+    struct memo memo;      /* digests of keys seen lately */
+    uint64_t carbon_bytes; /* of answers copied for retries (carbon.h) */
     bool is_draining;
     uint64_t requests; /* for request ids and status */
 };

@@ -124,6 +124,17 @@ const struct setting workerconf_rows[] = {
       .is_reloadable = true,
       .help = "Longest wait of a session for a slot of the account it is bound to, then 429 "
               "queue_timeout; 0 = it does not wait but goes to another account." },
+    { .key = "idempotency_wait",
+      .type = SETTING_MS,
+      ROW(idempotency_wait_ms),
+      .min = 0,
+      .max = 600000,
+      .standard = "30s",
+      .unit = "time",
+      .is_reloadable = true,
+      .help = "Longest wait of a request whose Idempotency-Key belongs to one that is under way: "
+              "it gets the answer of that one when it comes, and 409 idempotency_conflict when it "
+              "does not." },
     { .key = "sticky_time",
       .type = SETTING_MS,
       ROW(sticky_ms),

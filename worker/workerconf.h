@@ -22,11 +22,12 @@ struct workerconf {
     uint32_t half_close_ms;    /* a client that sent FIN before an answer began gets this long */
     uint32_t auth_failures;    /* of one address in auth_window_ms, then 429 */
     uint32_t auth_window_ms;
-    uint32_t queue_per_user;   /* waiting requests beyond a user's or key's limit */
-    uint32_t queue_per_group;  /* waiting requests for a group's or account's slots */
-    uint32_t queue_user_ms;    /* longest wait for a user or key slot */
-    uint32_t queue_account_ms; /* longest wait for an account slot */
-    uint32_t queue_bound_ms;   /* longest wait for the slot of a session's own account */
+    uint32_t queue_per_user;      /* waiting requests beyond a user's or key's limit */
+    uint32_t queue_per_group;     /* waiting requests for a group's or account's slots */
+    uint32_t queue_user_ms;       /* longest wait for a user or key slot */
+    uint32_t queue_account_ms;    /* longest wait for an account slot */
+    uint32_t queue_bound_ms;      /* longest wait for the slot of a session's own account */
+    uint32_t idempotency_wait_ms; /* longest wait for a request with the same Idempotency-Key */
     uint32_t sticky_ms; /* a session keeps its account so long after its last answer; 0 = off */
     uint32_t output_tokens_guess; /* of a request that names no bound, for limits a minute */
     uint32_t log_requests;        /* enum workerconf_log: all, errors, none */

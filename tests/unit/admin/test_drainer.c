@@ -7,10 +7,12 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "shm/budget.h"
+#include "shm/claim.h"
 #include "shm/counter.h"
 #include "shm/gate.h"
 #include "shm/lease.h"
 #include "shm/ring.h"
+#include "store/outcome.h"
 #include "tests/unit/shm/testseg.h"
 #include "tests/unit/store/tempdir.h"
 
@@ -412,4 +414,88 @@ Test(drainer, never_shows_a_charge_twice_or_not_at_all)
               (unsigned)budget.settled[BUDGET_TOKENS], (unsigned)budget.charged.tokens);
     ledger_close(ledger);
     finish(&f);
+}
+
+/* --- requests with an Idempotency-Key --- */
+
+static const uint8_t twin[CLAIM_NAME_BYTES] = { 1, 2, 3 };
+
+static uint32_t
+claim(struct fixture *f, uint32_t slot)
+{
+    struct claim_name name;
+    struct digest print = { { 7 } };
+    uint32_t index = 0;
+    memcpy(name.bytes, twin, sizeof name.bytes);
+    cr_assert(claim_take(f->segment, slot, &name, &print, &index) == ERR_OK);
+    return index;
+}
+
+static bool
+has_outcome(enum outcome_state state)
+{
+    struct ledger *ledger = open_ledger();
+    struct kv_txn *txn = NULL;
+    struct outcome outcome = { .state = OUTCOME_NONE };
+    struct str row;
+    cr_assert(kv_begin(ledger_kv(ledger), &txn) == ERR_OK);
+    if (outcome_get(txn, twin, &row) == ERR_OK) {
+        cr_assert(outcome_read(row, &outcome) == ERR_OK);
+    }
+    kv_end(txn);
+    ledger_close(ledger);
+    return outcome.state == state;
+}
+
+/* Whoever takes the name finds the outcome, or nobody was billed: at every step of the recorder. */
+Test(drainer, a_name_is_free_only_when_its_outcome_is_stored)
+{
+    static const char *const plans[] = { "ledger.after_commit=kill", "drainer.after_commit=kill",
+                                         "drainer.before_free=kill", "claim.releasing=kill",
+                                         "claim.before_free=kill",   "ring.before_free=kill" };
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        struct fixture f;
+        begin(&f);
+        struct ledger_record bill = { .version = LEDGER_RECORD_VERSION,
+                                      .out_total = 5,
+                                      .is_last = 1,
+                                      .outcome = OUTCOME_STREAM };
+        memcpy(bill.claim, twin, sizeof twin);
+        claim_note(f.segment, f.worker, claim(&f, f.worker), 0, 0, 0);
+        cr_assert(ring_reserve(&f.ring, 1) == ERR_OK);
+        ring_push(&f.ring, &bill);
+        cr_assert(testseg_dies(plans[i], record, &f), "%s", plans[i]);
+        cr_expect(claim_count(f.segment) == 1 || has_outcome(OUTCOME_STREAM), "%s", plans[i]);
+        cr_assert(!testseg_dies(NULL, record, &f), "%s", plans[i]);
+        cr_expect_eq(claim_count(f.segment), 0, "%s", plans[i]);
+        cr_expect(has_outcome(OUTCOME_STREAM), "%s", plans[i]);
+        read_stored(&f);
+        cr_expect_eq(times_stored(&f, 5), 1, "%s", plans[i]);
+        finish(&f);
+    }
+}
+
+/* A dead worker's: billed means that it can be found; what was not billed is free. */
+Test(drainer, a_dead_workers_name_is_billed_or_free)
+{
+    for (uint64_t tokens = 0; tokens < 10; tokens += 9) {
+        struct fixture f;
+        begin(&f);
+        struct lease_data data = { .account_id = 3,
+                                   .start_ms = 10,
+                                   .last_byte_ms = 30,
+                                   .bytes_out = tokens,
+                                   .tokens = { .out = tokens } };
+        uint32_t index = 0;
+        memcpy(data.claim, twin, sizeof twin);
+        claim(&f, f.worker);
+        cr_assert(ring_reserve(&f.ring, 1) == ERR_OK);
+        cr_assert(lease_take(&f.leases, &data, &index) == ERR_OK);
+        cr_assert(!slot_reap(f.segment, f.worker));
+        cr_assert(testseg_dies("drainer.after_orphans=kill", record, &f));
+        cr_assert(!testseg_dies(NULL, record, &f));
+        cr_expect_eq(claim_count(f.segment), 0);
+        cr_expect(has_outcome(tokens > 0 ? OUTCOME_DIED : OUTCOME_NONE));
+        finish(&f);
+    }
 }

@@ -117,8 +117,8 @@ fill_lease(const struct relay *relay, const struct catalog_key *key, struct leas
                                  .upstream_dialect = (uint8_t)relay->row->dialect,
                                  .is_stream = relay->wants_stream };
     memcpy(data->request_id, relay->id, sizeof data->request_id);
-    if (relay->repeat.is_held) {
-        memcpy(data->claim, relay->repeat.name.bytes, sizeof data->claim);
+    if (relay->repeat != NULL) {
+        memcpy(data->claim, relay->repeat->name.bytes, sizeof data->claim);
     }
     memcpy(data->key_name, key->key.name, sizeof data->key_name);
     size_t model =

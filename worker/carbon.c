@@ -23,21 +23,33 @@ is_kept(struct str name)
     return false;
 }
 
+/* The memory goes back. */
+static void
+clear(struct relay *relay)
+{
+    struct carbon *carbon = relay->carbon;
+    CHECK(relay->worker->carbon_bytes >= buf_len(&carbon->bytes));
+    relay->worker->carbon_bytes -= buf_len(&carbon->bytes);
+    buf_fini(&carbon->bytes);
+    buf_init(&carbon->bytes, PARCEL_BYTES_MAX - OUTCOME_HEAD_BYTES);
+    carbon->field_bytes = 0;
+}
+
 /* It will not be kept, and needs no memory any more. */
 static void
 lose(struct relay *relay, enum outcome_state why)
 {
-    struct carbon *carbon = &relay->repeat.carbon;
-    carbon_fini(relay);
+    struct carbon *carbon = relay->carbon;
+    clear(relay);
     carbon->lost = (uint8_t)why;
 }
 
 static void
 add(struct relay *relay, struct str bytes)
 {
-    struct carbon *carbon = &relay->repeat.carbon;
+    struct carbon *carbon = relay->carbon;
     struct worker *worker = relay->worker;
-    if (!carbon->is_on || carbon->lost != OUTCOME_NONE) {
+    if (carbon->lost != OUTCOME_NONE) {
         return;
     }
     if (buf_room(&carbon->bytes) < bytes.len) {
@@ -50,21 +62,25 @@ add(struct relay *relay, struct str bytes)
     }
 }
 
-void
+bool
 carbon_begin(struct relay *relay)
 {
-    struct carbon *carbon = &relay->repeat.carbon;
-    CHECK(!carbon->is_on && !relay->stream.is_begun);
+    CHECK(relay->carbon == NULL && !relay->stream.is_begun);
+    struct carbon *carbon = pool_take(&relay->worker->carbons);
+    if (carbon == NULL) {
+        return false;
+    }
     buf_init(&carbon->bytes, PARCEL_BYTES_MAX - OUTCOME_HEAD_BYTES);
-    carbon->is_on = true;
     carbon->lost = relay->wants_stream ? OUTCOME_STREAM : OUTCOME_NONE;
+    relay->carbon = carbon;
+    return true;
 }
 
 void
 carbon_head(struct relay *relay, uint16_t status, struct str fields)
 {
-    struct carbon *carbon = &relay->repeat.carbon;
-    if (!carbon->is_on) {
+    struct carbon *carbon = relay->carbon;
+    if (carbon == NULL) {
         return;
     }
     carbon->status = status;
@@ -82,8 +98,8 @@ carbon_head(struct relay *relay, uint16_t status, struct str fields)
 void
 carbon_head_unseen(struct relay *relay, const struct parser_head *head)
 {
-    struct carbon *carbon = &relay->repeat.carbon;
-    if (!carbon->is_on) {
+    struct carbon *carbon = relay->carbon;
+    if (carbon == NULL) {
         return;
     }
     carbon->status = head->status;
@@ -102,7 +118,7 @@ carbon_head_unseen(struct relay *relay, const struct parser_head *head)
 void
 carbon_body(struct relay *relay, struct str bytes)
 {
-    if (relay->repeat.carbon.is_on) {
+    if (relay->carbon != NULL) {
         add(relay, bytes);
     }
 }
@@ -110,16 +126,20 @@ carbon_body(struct relay *relay, struct str bytes)
 void
 carbon_end(struct relay *relay)
 {
-    struct carbon *carbon = &relay->repeat.carbon;
+    struct carbon *carbon = relay->carbon;
+    if (carbon == NULL) {
+        return;
+    }
     /* What is translated for a client is not made any more when it has left. */
     bool is_made = !bridge_is_on(relay) || !relay->is_client_gone;
-    carbon->is_whole = carbon->is_on && carbon->status != 0 && is_made && !relay->stream.is_lossy;
+    carbon->is_whole = carbon->status != 0 && is_made && !relay->stream.is_lossy;
 }
 
 enum outcome_state
 carbon_state(const struct relay *relay)
 {
-    const struct carbon *carbon = &relay->repeat.carbon;
+    const struct carbon *carbon = relay->carbon;
+    CHECK(carbon != NULL);
     if (carbon->lost != OUTCOME_NONE) {
         return (enum outcome_state)carbon->lost;
     }
@@ -143,13 +163,9 @@ carbon_bytes(const struct carbon *carbon)
 void
 carbon_fini(struct relay *relay)
 {
-    struct carbon *carbon = &relay->repeat.carbon;
-    if (!carbon->is_on) {
-        return;
+    if (relay->carbon != NULL) {
+        clear(relay);
+        pool_give(&relay->worker->carbons, relay->carbon);
+        relay->carbon = NULL;
     }
-    CHECK(relay->worker->carbon_bytes >= buf_len(&carbon->bytes));
-    relay->worker->carbon_bytes -= buf_len(&carbon->bytes);
-    buf_fini(&carbon->bytes);
-    buf_init(&carbon->bytes, PARCEL_BYTES_MAX - OUTCOME_HEAD_BYTES);
-    carbon->field_bytes = 0;
 }

@@ -9,7 +9,8 @@
  * Bounds: one copy PARCEL_BYTES_MAX, all of a worker CARBON_BYTES_MAX. What does not fit is not
  * kept, and carbon_state() says so.
  *
- * Runs in: worker. Owner: the relay. Dying here forgets: the request is billed by its lease.
+ * All functions do nothing for a relay without one. Runs in: worker. Owner: the relay. Dying here
+ * forgets: the request is billed by its lease.
  */
 #ifndef WORKER_CARBON_H
 #define WORKER_CARBON_H
@@ -24,7 +25,6 @@ struct relay;
 struct parser_head;
 
 struct carbon {
-    bool is_on;
     bool is_whole;        /* the answer came to its end, and all of it is here */
     uint8_t lost;         /* enum outcome_state: why it is not kept; 0 = it is */
     uint16_t status;      /* of the answer */
@@ -32,8 +32,8 @@ struct carbon {
     struct buf bytes;     /* fields, body */
 };
 
-/* From here on; the answer has not begun. */
-void carbon_begin(struct relay *relay);
+/* From here on; the answer has not begun. False: no memory. */
+bool carbon_begin(struct relay *relay);
 
 /* The client's head goes out with these fields. */
 void carbon_head(struct relay *relay, uint16_t status, struct str fields);

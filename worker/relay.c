@@ -160,7 +160,7 @@ on_deadline(struct loop_timer *timer)
         } else {
             relay_abort(relay);
         }
-    } else if (relay->repeat.is_waiting) {
+    } else if (relay->repeat != NULL && relay->repeat->is_waiting) {
         admit_again(relay);
     } else if (relay->is_half_gone && !relay->stream.is_begun) {
         leave(relay);

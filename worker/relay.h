@@ -125,9 +125,10 @@ struct relay {
     uint32_t tried_count;          /* of the accounts in `tried` */
     struct peek *peek;             /* in the request's arena */
 
-    struct bridge bridge; /* into another dialect, when that is needed */
-    struct detour detour; /* what the held account's provider turned out not to have */
-    struct repeat repeat; /* of an earlier request: its Idempotency-Key */
+    struct bridge bridge;  /* into another dialect, when that is needed */
+    struct detour detour;  /* what the held account's provider turned out not to have */
+    struct repeat *repeat; /* of its Idempotency-Key; NULL = it has none */
+    struct carbon *carbon; /* the copy of its answer; NULL = there is none */
 
     /* the answer */
     uint16_t status;       /* sent to the client; 0 = none */

@@ -14,6 +14,7 @@
 #include "store/storeconf.h"
 #include "upstream/bill.h"
 #include "worker/admit.h"
+#include "worker/carbon.h"
 #include "worker/relay.h"
 #include "worker/workerconf.h"
 
@@ -155,6 +156,32 @@ replay(struct relay *relay, const struct outcome *outcome)
 
 /* --- entering --- */
 
+/* The name is free, when it was ours. */
+static void
+let_go(struct relay *relay)
+{
+    struct repeat *repeat = relay->repeat;
+    if (repeat->is_held) {
+        repeat->is_held = false;
+        claim_give(relay->worker->segment, relay->worker->slot, repeat->claim);
+    }
+}
+
+/* Somebody had the name before, or nobody knows. */
+static void
+tell(struct relay *relay, enum err err, const struct outcome *outcome)
+{
+    if (err != ERR_OK) {
+        refuse_overloaded(relay, STR("The gateway's store cannot be read, please retry later"));
+    } else if (!digest_equal(outcome->print.bytes, relay->repeat->print.bytes, DIGEST_BYTES)) {
+        refuse_other(relay);
+    } else if (outcome->state == OUTCOME_KEPT) {
+        replay(relay, outcome);
+    } else {
+        refuse_served(relay, outcome);
+    }
+}
+
 /* The name is ours: did somebody have it before? True: nobody, go on. */
 static bool
 look(struct relay *relay)
@@ -163,24 +190,17 @@ look(struct relay *relay)
     struct outcome outcome;
     struct buf row;
     buf_init(&row, PARCEL_BYTES_MAX);
-    enum err err = catalog_outcome(worker->catalog, relay->repeat.name.bytes, &row);
+    enum err err = catalog_outcome(worker->catalog, relay->repeat->name.bytes, &row);
     err = err != ERR_OK ? err : outcome_read(buf_str(&row), &outcome);
     uint64_t keep_ms = worker->heritage->store->idempotency_ms;
     bool goes_on =
         err == ERR_GONE || (err == ERR_OK && outcome.wall_ms + keep_ms < clock_wall_ms());
-    if (!goes_on) {
-        repeat_end(relay);
-    }
     if (goes_on) {
-        carbon_begin(relay);
-    } else if (err != ERR_OK) {
-        refuse_overloaded(relay, STR("The gateway's store cannot be read, please retry later"));
-    } else if (!digest_equal(outcome.print.bytes, relay->repeat.print.bytes, DIGEST_BYTES)) {
-        refuse_other(relay);
-    } else if (outcome.state == OUTCOME_KEPT) {
-        replay(relay, &outcome);
+        goes_on =
+            carbon_begin(relay) || refuse_overloaded(relay, STR("Out of memory for this request"));
     } else {
-        refuse_served(relay, &outcome);
+        let_go(relay);
+        tell(relay, err, &outcome);
     }
     buf_fini(&row);
     return goes_on;
@@ -191,10 +211,10 @@ static bool
 wait(struct relay *relay)
 {
     struct loop *loop = relay->worker->loop;
-    if (loop_now_ms(loop) >= relay->repeat.until_ms || worker_is_stopping(relay->worker)) {
+    if (loop_now_ms(loop) >= relay->repeat->until_ms || worker_is_stopping(relay->worker)) {
         return refuse_conflict(relay);
     }
-    relay->repeat.is_waiting = true;
+    relay->repeat->is_waiting = true;
     loop_timer_set(loop, &relay->deadline, loop_now_ms(loop) + POLL_MS);
     return false;
 }
@@ -203,7 +223,7 @@ static bool
 take(struct relay *relay)
 {
     struct worker *worker = relay->worker;
-    struct repeat *repeat = &relay->repeat;
+    struct repeat *repeat = relay->repeat;
     enum err err =
         claim_take(worker->segment, worker->slot, &repeat->name, &repeat->print, &repeat->claim);
     if (err == ERR_AGAIN) {
@@ -219,30 +239,39 @@ take(struct relay *relay)
     return look(relay);
 }
 
+/* The first time: what the header says. False: refused. */
+static bool
+begin(struct relay *relay, struct str key)
+{
+    struct worker *worker = relay->worker;
+    if (!is_good(&relay->request->head.headers, key)) {
+        return refuse_malformed(relay);
+    }
+    struct repeat *repeat = pool_take(&worker->repeats);
+    relay->repeat = repeat;
+    if (repeat == NULL || !make_print(relay, &repeat->print)) {
+        return refuse_overloaded(relay, STR("Out of memory for this request"));
+    }
+    make_name(relay, key, &repeat->name);
+    repeat->until_ms =
+        loop_now_ms(worker->loop) + worker->heritage->worker_conf->idempotency_wait_ms;
+    return true;
+}
+
 bool
 repeat_enter(struct relay *relay)
 {
-    struct repeat *repeat = &relay->repeat;
-    struct worker *worker = relay->worker;
-    const struct header_list *headers = &relay->request->head.headers;
-    if (!repeat->is_asked) {
-        bool is_off = worker->heritage->store->idempotency_ms == 0;
-        if (is_off || !header_has(headers, STR("idempotency-key"))) {
+    if (relay->repeat == NULL) {
+        const struct header_list *headers = &relay->request->head.headers;
+        if (!header_has(headers, STR("idempotency-key")) ||
+            relay->worker->heritage->store->idempotency_ms == 0) {
             return true;
         }
-        struct str key = header_find(headers, STR("idempotency-key"));
-        if (!is_good(headers, key)) {
-            return refuse_malformed(relay);
+        if (!begin(relay, header_find(headers, STR("idempotency-key")))) {
+            return false;
         }
-        make_name(relay, key, &repeat->name);
-        if (!make_print(relay, &repeat->print)) {
-            return refuse_overloaded(relay, STR("Out of memory for this request"));
-        }
-        repeat->is_asked = true;
-        repeat->until_ms =
-            loop_now_ms(worker->loop) + worker->heritage->worker_conf->idempotency_wait_ms;
     }
-    repeat->is_waiting = false;
+    relay->repeat->is_waiting = false;
     return take(relay);
 }
 
@@ -252,14 +281,14 @@ repeat_enter(struct relay *relay)
 static enum outcome_state
 put_answer(struct relay *relay, uint64_t *out_at, uint64_t *out_bytes)
 {
-    const struct repeat *repeat = &relay->repeat;
+    const struct repeat *repeat = relay->repeat;
     uint8_t head[OUTCOME_HEAD_BYTES];
     struct outcome outcome = { .state = OUTCOME_KEPT,
-                               .status = repeat->carbon.status,
+                               .status = relay->carbon->status,
                                .wall_ms = clock_wall_ms(),
                                .print = repeat->print,
-                               .fields = carbon_fields(&repeat->carbon),
-                               .body = carbon_bytes(&repeat->carbon) };
+                               .fields = carbon_fields(relay->carbon),
+                               .body = carbon_bytes(relay->carbon) };
     memcpy(outcome.request_id, relay->id, sizeof outcome.request_id);
     outcome_head(&outcome, head);
     struct str pieces[] = { str_make((const char *)head, sizeof head), outcome.fields,
@@ -272,9 +301,9 @@ put_answer(struct relay *relay, uint64_t *out_at, uint64_t *out_bytes)
 void
 repeat_close(struct relay *relay, struct ledger_record *record)
 {
-    struct repeat *repeat = &relay->repeat;
+    struct repeat *repeat = relay->repeat;
     struct worker *worker = relay->worker;
-    if (!repeat->is_held) {
+    if (repeat == NULL || !repeat->is_held) {
         return;
     }
     enum outcome_state state = carbon_state(relay);
@@ -297,10 +326,10 @@ repeat_close(struct relay *relay, struct ledger_record *record)
 void
 repeat_end(struct relay *relay)
 {
-    struct repeat *repeat = &relay->repeat;
-    if (repeat->is_held) {
-        repeat->is_held = false;
-        claim_give(relay->worker->segment, relay->worker->slot, repeat->claim);
+    if (relay->repeat != NULL) {
+        let_go(relay);
+        pool_give(&relay->worker->repeats, relay->repeat);
+        relay->repeat = NULL;
     }
     carbon_fini(relay);
 }
@@ -308,6 +337,6 @@ repeat_end(struct relay *relay)
 bool
 repeat_wants_rest(const struct relay *relay)
 {
-    return relay->repeat.is_held && relay->repeat.carbon.lost == OUTCOME_NONE &&
+    return relay->repeat != NULL && relay->repeat->is_held && relay->carbon->lost == OUTCOME_NONE &&
            !bridge_is_on(relay);
 }

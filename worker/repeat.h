@@ -33,20 +33,17 @@
 
 #include "base/digest.h"
 #include "shm/claim.h"
-#include "worker/carbon.h"
 
 struct relay;
 struct ledger_record;
 
 struct repeat {
-    bool is_asked;   /* the client sent a key */
     bool is_held;    /* `claim` is ours */
     bool is_waiting; /* for another request with the same name: relay->deadline asks again */
     uint32_t claim;
     uint64_t until_ms; /* of waiting */
     struct claim_name name;
     struct digest print;
-    struct carbon carbon;
 };
 
 /* Before anything is reserved, the body is there. False: it was answered or refused, or it waits

@@ -10,6 +10,7 @@
 #include "shm/health.h"
 #include "upstream/reach.h"
 #include "worker/bridge.h"
+#include "worker/carbon.h"
 #include "worker/relay.h"
 #include "worker/tokens.h"
 #include "worker/workerconf.h"

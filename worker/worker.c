@@ -19,6 +19,7 @@
 #include "store/storeconf.h"
 #include "upstream/reach.h"
 #include "worker/admit.h"
+#include "worker/carbon.h"
 #include "worker/relay.h"
 #include "worker/workerconf.h"
 
@@ -222,6 +223,8 @@ open_all(struct process *its)
         return err;
     }
     pool_init(&worker->relays, sizeof(struct relay), RELAY_ZEROED_BYTES, clients);
+    pool_init(&worker->repeats, sizeof(struct repeat), sizeof(struct repeat), clients);
+    pool_init(&worker->carbons, sizeof(struct carbon), sizeof(struct carbon), clients);
     memo_init(&worker->memo);
     penalty_init(&worker->penalty, &worker->segment->hash_key,
                  worker->heritage->worker_conf->auth_failures,

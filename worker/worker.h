@@ -42,6 +42,8 @@ struct worker {
     struct lease_local leases;
     struct ring_local ring;
     struct pool relays;      /* of struct relay */
+    struct pool repeats;     /* of struct repeat: requests with an Idempotency-Key */
+    struct pool carbons;     /* of struct carbon */
     struct relay **by_lease; /* [leases]: who holds it, or NULL */
     struct penalty penalty;
     struct memo memo;      /* digests of keys seen lately */

@@ -109,14 +109,15 @@
 #define PRICE_FILE_BYTES_MAX (16u * 1024 * 1024) /* the field's file has about 2 MB */
 #define SUMMARY_LINES_MAX 65536u       /* of a report; what is beyond is shown as one line */
 #define IDEMPOTENCY_KEY_BYTES_MAX 255u /* of a client's Idempotency-Key; the usual bound */
-#define OUTCOMES_BYTES_MAX (4ull * 1024 * 1024 * 1024) /* answers kept for retries, in the store \
-                                                        */
-#define OUTCOMES_TURN_BYTES_MAX (16u * 1024 * 1024)    /* of them in one transaction */
-#define CARBON_BYTES_MAX (64u * 1024 * 1024) /* copies of answers under way, of one worker */
-#define AUDIT_HOURS_MAX 200000u              /* that the records of a store may span: 22 years */
-#define AUDIT_OBJECTS_MAX 1048576u           /* users, keys, groups, accounts, plans with totals */
-#define AUDIT_PROBLEMS_MAX 50u               /* told one by one; the others are counted */
-#define CATALOG_KEYS_MAX 1024u /* keys a worker remembers, 9 KB each; then it starts anew */
+#define OUTCOMES_BYTES_MAX                                                                    \
+    (4ull * 1024 * 1024 * 1024)                     /* answers kept for retries, in the store \
+                                                     */
+#define OUTCOMES_TURN_BYTES_MAX (16u * 1024 * 1024) /* of them in one transaction */
+#define CARBON_BYTES_MAX (64u * 1024 * 1024)        /* copies of answers under way, of one worker */
+#define AUDIT_HOURS_MAX 200000u    /* that the records of a store may span: 22 years */
+#define AUDIT_OBJECTS_MAX 1048576u /* users, keys, groups, accounts, plans with totals */
+#define AUDIT_PROBLEMS_MAX 50u     /* told one by one; the others are counted */
+#define CATALOG_KEYS_MAX 1024u     /* keys a worker remembers, 9 KB each; then it starts anew */
 
 /* --- shared segment --- */
 #define GATES_MAX 65536u

@@ -250,7 +250,7 @@ Test(model, torn_and_hostile_records_are_refused_whole)
         "{\"sealed\":\"AB\"}",
         "{\"created\":\"2026\"}",
         "{\"created\":253402300800000}",
-        "{\"index\":4096}",
+        "{\"index\":16384}",
         "{\"name\":\"a\\u0000\"}",
         "{\"id\":{}}",
     };

@@ -143,6 +143,9 @@ $(B)/bench-load: $(patsubst %.c,$(B)/release/%.o,$(wildcard tests/bench/load*.c)
 $(B)/bench-sched: $(B)/release/tests/bench/sched.o $(call archives,release,upstream)
 	$(call say,LD  $@)
 	$(call link,release) $(LIBS)
+$(B)/bench-ledger: $(B)/release/tests/bench/scribe.o $(call archives,release,store)
+	$(call say,LD  $@)
+	$(call link,release) $(LIBS)
 $(B)/asan/tests/scenario/run: $(call objects,asan,tests/scenario)
 	$(call say,LD  $@)
 	@mkdir -p $(@D)
@@ -218,7 +221,7 @@ uninstall: ## remove what install put there; data and configuration stay
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sub2api
 
 ## Tests
-.PHONY: test check tidy unit asan vectors golden-update scenario fuzz fuzz-smoke clients crash model bench bench-sched bare
+.PHONY: test check tidy unit asan vectors golden-update scenario fuzz fuzz-smoke clients crash model bench bench-sched bench-ledger bare
 test: ## everything: tidy, unit, vectors, fuzz smoke, scenario, clients, crash, model; "N passed, N failed"
 	@tests/run.sh tidy unit vectors fuzz-smoke scenario clients crash model
 check: ## the quick part: tidy, unit, vectors, scenario
@@ -253,6 +256,10 @@ bench-sched: ## what the scheduler costs by itself: gates, selection, wakes
 	@tests/deps.sh run bench
 	$(again) $(B)/bench-sched
 	@exec bash tests/bench/sched.sh $(B)
+bench-ledger: ## what the ledger costs: commits, ten million records, reports, a request's accounting
+	@tests/deps.sh run bench
+	$(again) programs $(B)/bench-ledger $(B)/bench-load
+	@exec bash tests/bench/ledger.sh $(B)
 bare: ## both README commands in a freshly debootstrapped Debian
 	@tests/deps.sh bare
 	@exec bash tests/bare.sh

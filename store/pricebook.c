@@ -121,17 +121,21 @@ typedef enum err (*put_fn)(struct kv_txn *txn, enum kv_table table, struct str k
 static enum err
 write_row(struct kv_txn *txn, enum price_source source, const struct price *price, put_fn put)
 {
-    struct row_key key;
+    struct row_key place;
+    struct str key = make_key(&place, source, str_of(price->model));
+    struct str old;
     struct buf json;
     uint64_t count = 0;
     enum err err = kv_count(txn, KV_PRICE, &count);
+    /* What is there already takes no place. */
     if (err == ERR_OK && count >= PRICES_MAX - PRICES_SHIPPED_MAX) {
-        return ERR_FULL;
+        err = kv_get(txn, KV_PRICE, key, &old);
+        err = err == ERR_GONE ? ERR_FULL : err;
     }
     buf_init(&json, RECORD_BYTES_MAX);
     err = err != ERR_OK ? err : encode(price, &json);
     if (err == ERR_OK) {
-        err = put(txn, KV_PRICE, make_key(&key, source, str_of(price->model)), buf_str(&json));
+        err = put(txn, KV_PRICE, key, buf_str(&json));
     }
     buf_fini(&json);
     return err;

@@ -195,3 +195,33 @@ Test(pricebook, rows_come_source_by_source_without_damaged_ones)
     kv_end(txn);
     kv_close(kv);
 }
+
+/* As many as there may be, of which one is the operator's own. */
+static enum err
+fill(struct kv_txn *txn, void *context)
+{
+    char model[32];
+    struct price price = row("own", 1);
+    (void)context;
+    enum err err = pricebook_set(txn, &price);
+    price = row("imported", 1);
+    for (uint32_t i = 1; i < PRICES_MAX - PRICES_SHIPPED_MAX && err == ERR_OK; i++) {
+        snprintf(model, sizeof(model), "imported-%u", i);
+        memcpy(price.model, model, sizeof(model));
+        err = pricebook_add(txn, &price);
+    }
+    return err;
+}
+
+Test(pricebook, a_full_list_takes_no_more_rows_and_lets_those_there_be_replaced)
+{
+    struct kv *kv = open_kv();
+    struct change again = { SET, "own", 5 };
+    struct change one_more = { SET, "another", 5 };
+    cr_assert_eq(kv_write(kv, fill, NULL), ERR_OK);
+    cr_expect_eq(kv_write(kv, apply, &one_more), ERR_FULL);
+    cr_expect_eq(kv_write(kv, apply, &again), ERR_OK);
+    cr_expect_eq(kv_write(kv, apply, &(struct change){ REMOVE, "own", 0 }), ERR_OK);
+    cr_expect_eq(kv_write(kv, apply, &one_more), ERR_OK);
+    kv_close(kv);
+}

@@ -339,7 +339,7 @@ unknown_fields_and_numbers_survive(void)
 {
     static const char body[] =
         "{ \"model\" : \"fake-n3\",\"zz_unknown\":{\"a\":[1.0,1e400,-0,9007199254740993]},"
-        "\"messages\":[{\"role\":\"user\",\"content\":\"h\\u00e9llo\",\"x\":null}],"
+        "\"messages\":[{\"role\":\"user\",\"content\":\"h\\u00e9llo\",\"zz_x\":null}],"
         "\"seed\":1.10}";
     play_fake_reset();
     struct play_answer a = play_post("/v1/chat/completions", body);

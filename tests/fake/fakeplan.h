@@ -42,6 +42,9 @@
     X(retryafter, FAKEPLAN_UNSET, 1)   \
     X(html, 0, 502)                    \
     X(quota, 0, 1)                     \
+    X(lack, 0, 2)                      \
+    X(lackas, 404, 405)                \
+    X(lackpage, 0, 1)                  \
     X(named, 0, 1)                     \
     X(hang, FAKEPLAN_UNSET, 0)         \
     X(stream, 0, 1)                    \

@@ -111,6 +111,23 @@ refuse(struct fakeconn *c, const struct fakeask *ask, const struct fakehead *hea
     return true;
 }
 
+/* What a framework or a web server says where there is nothing. */
+static bool
+answer_nowhere(struct fakeconn *c, const struct fakeplan *plan)
+{
+    struct fakebuf body = { 0 };
+    const char *type = plan->lackpage == 0 ? "application/json" : "text/html";
+    if (plan->lackpage == 0) {
+        fakebuf_add(&body, "{'detail':'Not Found'}");
+    } else if (plan->lackpage == 1) {
+        fakebuf_add(&body, "<html><head><title>404</title></head><body><h1>404 Not Found</h1>"
+                           "</body></html>\n");
+    }
+    bool alive = fakeanswer_body(c, (uint64_t)plan->lackas, type, &body);
+    fakebuf_free(&body);
+    return alive;
+}
+
 /* Lists and single models, the root: no plan, no reply. */
 static bool
 answer_get(struct fakeconn *c, const struct fakeask *ask, bool head_only)
@@ -196,6 +213,9 @@ fakeserve_request(struct fakeconn *c, const struct fakehead *head, struct fakesp
     make_plan(&plan, &ask, head);
     if (plan.first > 0 && c->stat->requests > (uint64_t)plan.first) {
         fakeplan_heal(&plan);
+    }
+    if (ask.op == FAKEOP_GENERATE && ((uint64_t)plan.lack >> ask.dialect & 1u) != 0) {
+        return answer_nowhere(c, &plan);
     }
     return start(c, &ask, &plan);
 }

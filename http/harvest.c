@@ -42,15 +42,12 @@ break_off(struct harvest *answer, const char *why)
     return HARVEST_BROKEN;
 }
 
-/* A whole head. The copy is what its spans point into. HARVEST_MORE: it was an interim one. */
+/* A whole head, and how it was judged. HARVEST_MORE: it was an interim one. */
 static enum harvest_event
-take_head(struct harvest *answer, struct str bytes)
+take_head(struct harvest *answer, enum err err, const struct parser_error *error)
 {
-    struct parser_error error = { .message = "no memory for the answer's head" };
-    struct str head = arena_dup(&answer->arena, bytes);
-    if (head.data == NULL ||
-        parser_answer(head, answer->of_head, &answer->arena, &answer->head, &error) != ERR_OK) {
-        return break_off(answer, error.message);
+    if (err != ERR_OK) {
+        return break_off(answer, error->message);
     }
     if (answer->head.status < 200) {
         if (answer->head.status == 101) {
@@ -66,6 +63,17 @@ take_head(struct harvest *answer, struct str bytes)
     answer->body_left = answer->head.content_length;
     parser_chunked_init(&answer->chunked);
     return HARVEST_HEAD;
+}
+
+/* The copy is what the head's spans point into. */
+static enum err
+judge_head(struct harvest *answer, struct str bytes, struct parser_error *error)
+{
+    struct str head = arena_dup(&answer->arena, bytes);
+    if (head.data == NULL) {
+        return ERR_FULL;
+    }
+    return parser_answer(head, answer->of_head, &answer->arena, &answer->head, error);
 }
 
 /* The bytes that belong to the head so far: collected and fed ones, or the fed ones in place. */
@@ -85,8 +93,9 @@ gather_head(struct harvest *answer, struct str bytes, struct str *out_head)
     return is_good;
 }
 
+/* A head that is not plain, or comes in pieces. */
 static enum harvest_event
-feed_head(struct harvest *answer, struct str *bytes)
+feed_pieces(struct harvest *answer, struct str *bytes)
 {
     struct parser_error error = { .message = "no memory for the answer's head" };
     size_t before = buf_len(&answer->kept);
@@ -107,10 +116,28 @@ feed_head(struct harvest *answer, struct str *bytes)
     CHECK(head_bytes > before);
     *bytes = str_skip(*bytes, head_bytes - before);
     answer->scanned = 0;
-    enum harvest_event event = take_head(answer, str_make(head.data, head_bytes));
+    enum err err = judge_head(answer, str_make(head.data, head_bytes), &error);
+    enum harvest_event event = take_head(answer, err, &error);
     buf_clear(&answer->kept);
     buf_shrink(&answer->kept);
     return event;
+}
+
+static enum harvest_event
+feed_head(struct harvest *answer, struct str *bytes)
+{
+    struct parser_error error;
+    size_t head_bytes = 0;
+    if (buf_len(&answer->kept) > 0) {
+        return feed_pieces(answer, bytes);
+    }
+    enum err err = parser_answer_whole(*bytes, answer->of_head, &answer->arena, &answer->head,
+                                       &head_bytes, &error);
+    if (head_bytes == 0) {
+        return feed_pieces(answer, bytes);
+    }
+    *bytes = str_skip(*bytes, head_bytes);
+    return take_head(answer, err, &error);
 }
 
 static enum harvest_event

@@ -74,6 +74,26 @@ header_is_hop(const struct header_list *list, struct str name)
     return !is_end_to_end(name) && header_has_token(list, STR("connection"), name);
 }
 
+/* "api_key" and "api-key" must not be two spellings of one thing, but real clients send these. */
+static bool
+name_is_kept(struct str name)
+{
+    return memchr(name.data, '_', name.len) == NULL || str_equal_nocase(name, STR("session_id")) ||
+           str_equal_nocase(name, STR("conversation_id"));
+}
+
+void
+header_drop_twins(struct header_list *list)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (name_is_kept(list->items[i].name)) {
+            list->items[kept++] = list->items[i];
+        }
+    }
+    list->count = kept;
+}
+
 bool
 header_value_is_good(struct str value)
 {

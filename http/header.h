@@ -42,6 +42,9 @@ bool header_has_token(const struct header_list *list, struct str name, struct st
 /* Connection, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade, Proxy-*, and those that
  * Connection names (never Host, Authorization, Content-Length that way). */
 bool header_is_hop(const struct header_list *list, struct str name);
+/* Drops the fields with '_' in their names, which others take for those with '-', but for two that
+ * real clients send. */
+void header_drop_twins(struct header_list *list);
 /* A value that may be written into a head: no control bytes. */
 bool header_value_is_good(struct str value);
 

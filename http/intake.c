@@ -108,21 +108,16 @@ refuse(struct caller *caller, const struct parser_error *error)
 
 /* --- heads --- */
 
+/* The head is here, `bytes` of it; how it was judged. */
 static void
-open_request(struct caller *caller, struct str bytes)
+open_request(struct caller *caller, size_t bytes, enum err err, const struct parser_error *error)
 {
     struct server_request *request = &caller->request;
-    struct str head = arena_dup(&request->arena, bytes);
-    request->bytes_in = bytes.len;
-    intake_consume(caller, bytes.len);
+    request->bytes_in = bytes;
+    intake_consume(caller, bytes);
     caller->scanned = 0;
-    if (head.data == NULL) {
-        refuse(caller, &no_memory);
-        return;
-    }
-    struct parser_error error;
-    if (parser_request(head, &request->arena, &request->head, &error) != ERR_OK) {
-        refuse(caller, &error);
+    if (err != ERR_OK) {
+        refuse(caller, error);
         return;
     }
     caller_set_state(caller, CALLER_ASKED);
@@ -131,22 +126,21 @@ open_request(struct caller *caller, struct str bytes)
     caller->server->hooks->on_head(request);
 }
 
-/* false: more bytes are needed. An empty line alone is no request yet. */
-static bool
-try_head(struct caller *caller, struct str bytes)
+static enum err
+judge_head(struct server_request *request, struct str bytes, struct parser_error *error)
 {
-    struct server *server = caller->server;
-    if (bytes.len == 0 || str_equal(bytes, STR("\r")) || str_equal(bytes, STR("\r\n"))) {
-        return false;
+    struct str head = arena_dup(&request->arena, bytes);
+    if (head.data == NULL) {
+        *error = no_memory;
+        return ERR_FULL;
     }
-    bool is_first = caller->request.started_ms == 0;
-    if (is_first) {
-        caller->request.started_ms = loop_now_ms(server->loop);
-        caller->request.number = ++server->number;
-        caller->served++;
-        list_remove(&caller->link);
-        list_push_tail(&server->active, &caller->link);
-    }
+    return parser_request(head, &request->arena, &request->head, error);
+}
+
+/* A head that is not plain, or comes in pieces. false: more bytes are needed. */
+static bool
+try_pieces(struct caller *caller, struct str bytes, bool is_first)
+{
     size_t head_bytes = 0;
     struct parser_error error;
     if (parser_head_end(bytes, &caller->scanned, &head_bytes, &error) != ERR_OK) {
@@ -155,12 +149,41 @@ try_head(struct caller *caller, struct str bytes)
     }
     if (head_bytes == 0) {
         if (is_first) {
-            caller_set_deadline(caller, server->conf->head_timeout_ms);
+            caller_set_deadline(caller, caller->server->conf->head_timeout_ms);
         }
         return false;
     }
-    open_request(caller, str_make(bytes.data, head_bytes));
+    enum err err = judge_head(&caller->request, str_make(bytes.data, head_bytes), &error);
+    open_request(caller, head_bytes, err, &error);
     return true;
+}
+
+/* false: more bytes are needed. An empty line alone is no request yet. */
+static bool
+try_head(struct caller *caller, struct str bytes)
+{
+    struct server *server = caller->server;
+    struct server_request *request = &caller->request;
+    if (bytes.len == 0 || str_equal(bytes, STR("\r")) || str_equal(bytes, STR("\r\n"))) {
+        return false;
+    }
+    bool is_first = request->started_ms == 0;
+    if (is_first) {
+        request->started_ms = loop_now_ms(server->loop);
+        request->number = ++server->number;
+        caller->served++;
+        list_remove(&caller->link);
+        list_push_tail(&server->active, &caller->link);
+        size_t head_bytes = 0;
+        struct parser_error error;
+        enum err err =
+            parser_request_whole(bytes, &request->arena, &request->head, &head_bytes, &error);
+        if (head_bytes > 0) {
+            open_request(caller, head_bytes, err, &error);
+            return true;
+        }
+    }
+    return try_pieces(caller, bytes, is_first);
 }
 
 static bool

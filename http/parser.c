@@ -1,13 +1,14 @@
 /*
  * parser.c - see parser.h.
  *
- * Three passes over a head, each cheap: parser_head_end looks at line ends and control bytes while
- * the bytes come in (a block at a time), one walk finds the fields, and one walk over the fields
- * decides framing. Who judges the fields: llhttp, but for heads in which every line is plain
- * (scan_fields, and ask_llhttp below). Those are nearly all; with the checks on, llhttp judges them
- * too and must say the same. llhttp 8.1 joins folded lines, takes LF behind CRLF as the end of a
- * head, empty names, versions other than 1.0 and 1.1 and any list that ends in "chunked"; the first
- * and the last pass are there to refuse all that, also with versions that no longer do it.
+ * A plain head that comes whole is walked over once for its fields and once over these, which
+ * decides framing. Any other has a pass before that: parser_head_end looks at line ends and control
+ * bytes while the bytes come in (a block at a time). Who judges the fields: llhttp, but for heads
+ * in which every line is plain (scan_fields, and ask_llhttp below). Those are nearly all; with the
+ * checks on, llhttp judges them too and must say the same. llhttp 8.1 joins folded lines, takes LF
+ * behind CRLF as the end of a head, empty names, versions other than 1.0 and 1.1 and any list that
+ * ends in "chunked"; the first and the last pass are there to refuse all that, also with versions
+ * that no longer do it.
  */
 #include "http/parser.h"
 
@@ -17,6 +18,7 @@
 #include "base/limits.h"
 #include "base/num.h"
 #include "http/chunk.h"
+#include "http/framing.h"
 #include "http/scan.h"
 
 #if LLHTTP_VERSION_MAJOR < 9 && LLHTTP_STRICT_MODE != 1
@@ -144,137 +146,6 @@ ask_llhttp(llhttp_type_t type, struct str head, struct parse *parse, struct pars
                            : refuse_llhttp(code, (llhttp.flags & F_CONTENT_LENGTH) != 0, error);
 }
 
-/* --- what the fields mean --- */
-
-/* The fields that decide framing, counted in one walk. */
-struct meaning {
-    uint32_t hosts;
-    uint32_t lengths;
-    uint32_t codings;
-    struct str length;
-    struct str coding;
-    struct str expect;
-    bool has_expect;
-    bool closes;
-    bool keeps;
-    bool upgrades;
-};
-
-static void
-note_connection(struct str value, struct meaning *meaning)
-{
-    while (value.len > 0) {
-        struct str token = str_trim(str_cut(&value, ','));
-        meaning->closes |= str_equal_nocase(token, STR("close"));
-        meaning->keeps |= str_equal_nocase(token, STR("keep-alive"));
-        meaning->upgrades |= str_equal_nocase(token, STR("upgrade"));
-    }
-}
-
-static void
-note_field(const struct header *field, struct meaning *meaning)
-{
-    switch (field->name.len) {
-    case 4:
-        meaning->hosts += str_equal_nocase(field->name, STR("host")) ? 1 : 0;
-        break;
-    case 6:
-        if (str_equal_nocase(field->name, STR("expect"))) {
-            meaning->has_expect = true;
-            meaning->expect = field->value;
-        }
-        break;
-    case 10:
-        if (str_equal_nocase(field->name, STR("connection"))) {
-            note_connection(field->value, meaning);
-        }
-        break;
-    case 14:
-        if (str_equal_nocase(field->name, STR("content-length"))) {
-            meaning->lengths++;
-            meaning->length = field->value;
-        }
-        break;
-    case 17:
-        if (str_equal_nocase(field->name, STR("transfer-encoding"))) {
-            meaning->codings++;
-            meaning->coding = field->value;
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-/* "api_key" and "api-key" must not be two spellings of one thing, but real clients send these. */
-static bool
-name_is_kept(struct str name)
-{
-    return memchr(name.data, '_', name.len) == NULL || str_equal_nocase(name, STR("session_id")) ||
-           str_equal_nocase(name, STR("conversation_id"));
-}
-
-static void
-drop_names(struct header_list *list)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        if (name_is_kept(list->items[i].name)) {
-            list->items[kept++] = list->items[i];
-        }
-    }
-    list->count = kept;
-}
-
-static struct meaning
-read_fields(struct header_list *list)
-{
-    struct meaning meaning = { 0 };
-    list->names = 0;
-    for (uint32_t i = 0; i < list->count; i++) {
-        note_field(&list->items[i], &meaning);
-        list->names |= header_name_bit(list->items[i].name);
-    }
-    return meaning;
-}
-
-/* Framing that nobody could object to: at most one field, a length of digits or "chunked". */
-static bool
-framing_is_plain(const struct meaning *meaning)
-{
-    uint64_t length;
-    if (meaning->lengths + meaning->codings > 1) {
-        return false;
-    }
-    return (meaning->lengths == 0 || num_u64(meaning->length, &length) == ERR_OK) &&
-           (meaning->codings == 0 || str_equal_nocase(meaning->coding, STR("chunked")));
-}
-
-/* Both sides: never two lengths, never a coding that is not exactly chunked. */
-static enum err
-read_framing(const struct meaning *meaning, struct parser_head *out, struct parser_error *error)
-{
-    if (meaning->codings > 0 && meaning->lengths > 0) {
-        return refuse_400(error, "Content-Length and Transfer-Encoding exclude each other.");
-    }
-    if (meaning->codings > 1) {
-        return refuse_400(error, "Transfer-Encoding is given twice.");
-    }
-    if (meaning->codings == 1) {
-        out->framing = PARSER_CHUNKED;
-        return str_equal_nocase(meaning->coding, STR("chunked"))
-                   ? ERR_OK
-                   : refuse(error, 501, "invalid_request", "Transfer-Encoding must be chunked.");
-    }
-    if (meaning->lengths > 0) {
-        out->framing = PARSER_LENGTH;
-        return meaning->lengths == 1 && num_u64(meaning->length, &out->content_length) == ERR_OK
-                   ? ERR_OK
-                   : refuse_400(error, "Content-Length is not one number.");
-    }
-    return ERR_OK;
-}
-
 /* --- the fields of a head --- */
 
 /* What is known of a head when its fields are looked at. */
@@ -283,8 +154,12 @@ struct lines {
     struct str head;
     size_t first_bytes;  /* its first line with the CRLF */
     bool first_is_plain; /* llhttp would not object to it */
+    bool is_scanned;     /* the list has its fields, which are plain */
     uint16_t status;     /* of an answer */
 };
+
+/* Of the head that is read; until the next one. */
+static struct header items_now[HEAD_FIELDS_MAX];
 
 #ifdef DCHECK_ON
 /* Dear, so only here: whatever is plain, llhttp takes, and understands as we do. */
@@ -304,13 +179,17 @@ check_plain(const struct lines *lines, const struct header_list *list)
 #endif
 
 static bool
-fields_are_plain(const struct lines *lines, struct header_list *list, struct meaning *out)
+fields_are_plain(const struct lines *lines, struct header_list *list, struct framing *out)
 {
-    if (!lines->first_is_plain || !scan_fields(str_skip(lines->head, lines->first_bytes),
-                                               list->items, HEAD_FIELDS_MAX, &list->count)) {
+    struct str rest = str_skip(lines->head, lines->first_bytes);
+    size_t bytes = rest.len;
+    if (!lines->first_is_plain ||
+        (!lines->is_scanned &&
+         !scan_fields(rest, list->items, HEAD_FIELDS_MAX, &list->count, &bytes)) ||
+        bytes != rest.len) {
         return false;
     }
-    *out = read_fields(list);
+    *out = framing_read(list);
     if (!framing_is_plain(out)) {
         return false;
     }
@@ -320,22 +199,61 @@ fields_are_plain(const struct lines *lines, struct header_list *list, struct mea
     return true;
 }
 
-/* The list lasts until the next head is read. */
 static enum err
-read_lines(struct lines *lines, struct header_list *list, struct meaning *out,
+read_lines(struct lines *lines, struct header_list *list, struct framing *out,
            struct parser_error *error)
 {
-    static struct header items[HEAD_FIELDS_MAX];
-    *list = (struct header_list){ .items = items };
     if (fields_are_plain(lines, list, out)) {
         return ERR_OK;
     }
-    struct parse parse = { .items = items };
+    struct parse parse = { .items = items_now };
     enum err err = ask_llhttp(lines->type, lines->head, &parse, error);
     list->count = parse.count;
     lines->status = parse.status;
-    *out = err == ERR_OK ? read_fields(list) : (struct meaning){ 0 };
+    *out = err == ERR_OK ? framing_read(list) : (struct framing){ 0 };
     return err;
+}
+
+#ifdef DCHECK_ON
+/* Dear as well: the walk that knows all heads finds the same end. */
+static void
+check_end(enum scan_side side, struct str bytes, size_t head_bytes)
+{
+    size_t scanned = 0;
+    size_t found = 0;
+    struct parser_error error;
+    CHECK(scan_head_end(side, bytes, &scanned, &found, &error) == ERR_OK && found == head_bytes);
+}
+#endif
+
+/*
+ * The head at the start of `bytes`, copied to the arena, when it is all there and plain: one walk
+ * instead of one for its end and one for its fields.
+ */
+static bool
+take_whole(enum scan_side side, struct str bytes, struct arena *arena, struct lines *lines,
+           struct header_list *list)
+{
+    size_t rest_bytes = 0;
+    bytes.len = bytes.len < HEAD_BYTES_MAX ? bytes.len : HEAD_BYTES_MAX;
+    size_t first_bytes = scan_first_line(side, bytes);
+    if (first_bytes == 0 || !scan_fields(str_skip(bytes, first_bytes), list->items, HEAD_FIELDS_MAX,
+                                         &list->count, &rest_bytes)) {
+        return false;
+    }
+    struct str head = arena_dup(arena, str_make(bytes.data, first_bytes + rest_bytes));
+    for (uint32_t i = 0; head.data != NULL && i < list->count; i++) {
+        struct header *item = &list->items[i];
+        item->name.data = head.data + (item->name.data - bytes.data);
+        item->value.data = head.data + (item->value.data - bytes.data);
+    }
+    lines->head = head;
+    lines->first_bytes = first_bytes;
+    lines->is_scanned = true;
+#ifdef DCHECK_ON
+    check_end(side, bytes, first_bytes + rest_bytes);
+#endif
+    return head.data != NULL;
 }
 
 static enum err
@@ -444,74 +362,92 @@ request_line_is_plain(const struct parser_head *head)
 }
 
 static enum err
-check_request(const struct meaning *meaning, const struct parser_head *head,
+check_request(const struct framing *framing, const struct parser_head *head,
               struct parser_error *error)
 {
-    if (meaning->hosts > 1 || (meaning->hosts == 0 && head->minor == 1)) {
+    if (framing->hosts > 1 || (framing->hosts == 0 && head->minor == 1)) {
         return refuse_400(error, "A request must have exactly one Host field.");
     }
-    if (meaning->codings > 0 && head->minor == 0) {
+    if (framing->codings > 0 && head->minor == 0) {
         return refuse_400(error, "HTTP/1.0 has no Transfer-Encoding.");
     }
-    if (meaning->has_expect && !str_equal_nocase(meaning->expect, STR("100-continue"))) {
+    if (framing->has_expect && !str_equal_nocase(framing->expect, STR("100-continue"))) {
         return refuse(error, 417, "invalid_request", "Only Expect: 100-continue is known.");
     }
     return ERR_OK;
 }
 
 static bool
-stays_open(const struct meaning *meaning, uint8_t minor)
+stays_open(const struct framing *framing, uint8_t minor)
 {
-    return !meaning->closes && (minor == 1 || meaning->keeps);
+    return !framing->closes && (minor == 1 || framing->keeps);
 }
 
-/* The head's first line without its CRLF. */
-static struct str
-first_line(struct str head)
+/* The head's first line with its CRLF. */
+static size_t
+first_line_bytes(struct str head)
 {
     const char *end = memchr(head.data, '\r', head.len);
     CHECK(end != NULL);
-    return str_make(head.data, (size_t)(end - head.data));
+    return (size_t)(end - head.data) + 2;
 }
 
-enum err
-parser_request(struct str head, struct arena *arena, struct parser_head *out,
-               struct parser_error *error)
+/* `lines` has the head and its first line, and `list` the fields if they are known. */
+static enum err
+judge_request(struct lines *lines, struct header_list *list, struct arena *arena,
+              struct parser_head *out, struct parser_error *error)
 {
     *out = (struct parser_head){ 0 };
-    if (str_starts(head, STR("\r\n"))) {
-        head = str_skip(head, 2);
-    }
-    struct str line = first_line(head);
-    enum err err = read_request_line(line, out, error);
+    enum err err =
+        read_request_line(str_make(lines->head.data, lines->first_bytes - 2), out, error);
     if (err != ERR_OK) {
         return err;
     }
     if (str_equal(out->method, STR("CONNECT")) || str_equal(out->method, STR("TRACE"))) {
         return refuse(error, 405, "method_not_allowed", "This method is not allowed.");
     }
-    struct lines lines = { .type = HTTP_REQUEST,
-                           .head = head,
-                           .first_bytes = line.len + 2,
-                           .first_is_plain = request_line_is_plain(out) };
-    struct header_list list;
-    struct meaning meaning;
-    err = read_lines(&lines, &list, &meaning, error);
+    lines->first_is_plain = request_line_is_plain(out);
+    struct framing framing;
+    err = read_lines(lines, list, &framing, error);
     if (err == ERR_OK) {
-        err = check_request(&meaning, out, error);
+        err = check_request(&framing, out, error);
     }
     if (err != ERR_OK) {
         return err;
     }
     /* One look at the whole head spares one at each name. */
-    if (memchr(head.data, '_', head.len) != NULL) {
-        drop_names(&list);
+    if (memchr(lines->head.data, '_', lines->head.len) != NULL) {
+        header_drop_twins(list);
     }
-    out->keep_alive = stays_open(&meaning, out->minor);
-    out->expects_continue = meaning.has_expect && out->minor == 1;
-    out->wants_upgrade = meaning.upgrades;
-    err = read_framing(&meaning, out, error);
-    return err == ERR_OK ? keep_fields(&list, arena, out, error) : err;
+    out->keep_alive = stays_open(&framing, out->minor);
+    out->expects_continue = framing.has_expect && out->minor == 1;
+    out->wants_upgrade = framing.upgrades;
+    err = framing_take(&framing, out, error);
+    return err == ERR_OK ? keep_fields(list, arena, out, error) : err;
+}
+
+enum err
+parser_request(struct str head, struct arena *arena, struct parser_head *out,
+               struct parser_error *error)
+{
+    if (str_starts(head, STR("\r\n"))) {
+        head = str_skip(head, 2);
+    }
+    struct header_list list = { .items = items_now };
+    struct lines lines = { .type = HTTP_REQUEST, .head = head };
+    lines.first_bytes = first_line_bytes(head);
+    return judge_request(&lines, &list, arena, out, error);
+}
+
+enum err
+parser_request_whole(struct str bytes, struct arena *arena, struct parser_head *out,
+                     size_t *out_bytes, struct parser_error *error)
+{
+    struct header_list list = { .items = items_now };
+    struct lines lines = { .type = HTTP_REQUEST };
+    bool is_whole = take_whole(SCAN_REQUEST, bytes, arena, &lines, &list);
+    *out_bytes = is_whole ? lines.head.len : 0;
+    return is_whole ? judge_request(&lines, &list, arena, out, error) : ERR_OK;
 }
 
 /* --- answers --- */
@@ -535,29 +471,27 @@ status_is_plain(struct str line, uint16_t *out)
     return true;
 }
 
-enum err
-parser_answer(struct str head, bool of_head, struct arena *arena, struct parser_head *out,
-              struct parser_error *error)
+static enum err
+judge_answer(struct lines *lines, struct header_list *list, bool of_head, struct arena *arena,
+             struct parser_head *out, struct parser_error *error)
 {
     *out = (struct parser_head){ 0 };
-    struct str line = first_line(head);
+    struct str line = str_make(lines->head.data, lines->first_bytes - 2);
     if (!take_version(str_make(line.data, line.len < 8 ? line.len : 8), out)) {
         return refuse_400(error, "The answer is not HTTP/1.1.");
     }
-    struct lines lines = { .type = HTTP_RESPONSE, .head = head, .first_bytes = line.len + 2 };
-    lines.first_is_plain = status_is_plain(line, &lines.status);
-    struct header_list list;
-    struct meaning meaning;
-    enum err err = read_lines(&lines, &list, &meaning, error);
+    lines->first_is_plain = status_is_plain(line, &lines->status);
+    struct framing framing;
+    enum err err = read_lines(lines, list, &framing, error);
     if (err != ERR_OK) {
         return err;
     }
-    out->status = lines.status;
+    out->status = lines->status;
     if (out->status < 100 || out->status > 599) {
         return refuse_400(error, "The status of the answer is out of range.");
     }
     out->framing = PARSER_UNTIL_CLOSE;
-    err = read_framing(&meaning, out, error);
+    err = framing_take(&framing, out, error);
     if (err != ERR_OK) {
         return err;
     }
@@ -567,9 +501,30 @@ parser_answer(struct str head, bool of_head, struct arena *arena, struct parser_
     /* HTTP/1.0 knows no chunks: what follows such an answer cannot be trusted. */
     bool is_odd = out->framing == PARSER_CHUNKED && out->minor == 0;
     out->keep_alive =
-        stays_open(&meaning, out->minor) && out->framing != PARSER_UNTIL_CLOSE && !is_odd;
-    out->wants_upgrade = meaning.upgrades;
-    return keep_fields(&list, arena, out, error);
+        stays_open(&framing, out->minor) && out->framing != PARSER_UNTIL_CLOSE && !is_odd;
+    out->wants_upgrade = framing.upgrades;
+    return keep_fields(list, arena, out, error);
+}
+
+enum err
+parser_answer(struct str head, bool of_head, struct arena *arena, struct parser_head *out,
+              struct parser_error *error)
+{
+    struct header_list list = { .items = items_now };
+    struct lines lines = { .type = HTTP_RESPONSE, .head = head };
+    lines.first_bytes = first_line_bytes(head);
+    return judge_answer(&lines, &list, of_head, arena, out, error);
+}
+
+enum err
+parser_answer_whole(struct str bytes, bool of_head, struct arena *arena, struct parser_head *out,
+                    size_t *out_bytes, struct parser_error *error)
+{
+    struct header_list list = { .items = items_now };
+    struct lines lines = { .type = HTTP_RESPONSE };
+    bool is_whole = take_whole(SCAN_ANSWER, bytes, arena, &lines, &list);
+    *out_bytes = is_whole ? lines.head.len : 0;
+    return is_whole ? judge_answer(&lines, &list, of_head, arena, out, error) : ERR_OK;
 }
 
 /* --- chunked bodies --- */

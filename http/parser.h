@@ -63,6 +63,18 @@ MUST_CHECK enum err parser_request(struct str head, struct arena *arena, struct 
 MUST_CHECK enum err parser_answer(struct str head, bool of_head, struct arena *arena,
                                   struct parser_head *out, struct parser_error *error);
 
+/*
+ * Both at once for a head at the start of `bytes` that is all there and plain, as nearly all are:
+ * the head is copied to the arena, *out_bytes is its length. 0: it is not; nothing was judged, the
+ * functions above do it. The result is the same either way.
+ */
+MUST_CHECK enum err
+parser_request_whole(struct str bytes, struct arena *arena, struct parser_head *out,
+                     size_t *out_bytes, struct parser_error *error);
+MUST_CHECK enum err
+parser_answer_whole(struct str bytes, bool of_head, struct arena *arena, struct parser_head *out,
+                    size_t *out_bytes, struct parser_error *error);
+
 /* --- chunked bodies, incremental --- */
 
 struct parser_chunked {

@@ -319,20 +319,39 @@ first_of(uint32_t (*mask_of)(const char *at), const char *at, const char *end)
     return mask != 0 ? at + __builtin_ctz(mask) : end;
 }
 
-bool
-scan_fields(struct str lines, struct header *items, uint32_t items_max, uint32_t *out_count)
+size_t
+scan_first_line(enum scan_side side, struct str bytes)
 {
+    struct parser_error ignored;
+    if (bytes.len < BLOCK_BYTES || check_first_word(side, bytes, &ignored) != ERR_OK) {
+        return 0;
+    }
+    const char *end = bytes.data + bytes.len;
+    const char *at = first_of(controls_of, bytes.data, end);
+    bool is_whole = end - at >= 2 && at[0] == '\r' && at[1] == '\n';
+    size_t line_bytes = (size_t)(at - bytes.data);
+    return is_whole && line_bytes > 0 && line_bytes < PLAIN_LINE_BYTES_MAX ? line_bytes + 2 : 0;
+}
+
+bool
+scan_fields(struct str lines, struct header *items, uint32_t items_max, uint32_t *out_count,
+            size_t *out_bytes)
+{
+    uint32_t count = 0;
+    if (lines.len < BLOCK_BYTES) {
+        return false;
+    }
     const char *at = lines.data;
     const char *end = at + lines.len;
-    uint32_t count = 0;
-    while (lines.len >= BLOCK_BYTES && end - at > 2) {
+    while (end - at >= 2 && (at[0] != '\r' || at[1] != '\n')) {
         const char *colon = first_of(name_ends_of, at, end);
         if (count == items_max || colon == at || end - colon < 2 || *colon != ':') {
             return false;
         }
         const char *value = colon + 1;
         const char *line_end = first_of(controls_of, value, end);
-        if (end - line_end < 2 || line_end[0] != '\r' || line_end[1] != '\n') {
+        if (end - line_end < 2 || line_end[0] != '\r' || line_end[1] != '\n' ||
+            line_end - at > FIELD_BYTES_MAX) {
             return false;
         }
         const char *value_end = line_end;
@@ -347,16 +366,27 @@ scan_fields(struct str lines, struct header *items, uint32_t items_max, uint32_t
         at = line_end + 2;
     }
     *out_count = count;
-    return end - at == 2 && memcmp(at, "\r\n", 2) == 0;
+    *out_bytes = (size_t)(at - lines.data) + 2;
+    return end - at >= 2;
 }
 #else
+size_t
+scan_first_line(enum scan_side side, struct str bytes)
+{
+    (void)side;
+    (void)bytes;
+    return 0;
+}
+
 bool
-scan_fields(struct str lines, struct header *items, uint32_t items_max, uint32_t *out_count)
+scan_fields(struct str lines, struct header *items, uint32_t items_max, uint32_t *out_count,
+            size_t *out_bytes)
 {
     (void)lines;
     (void)items;
     (void)items_max;
     *out_count = 0;
+    *out_bytes = 0;
     return false;
 }
 #endif

@@ -123,6 +123,51 @@ check_answer(struct str bytes, bool of_head, struct arena *arena)
     }
 }
 
+/* Read in one walk, as far as that goes, a head means what it means in two. */
+static void
+check_whole(struct str bytes, size_t head_bytes, struct arena *arena)
+{
+    struct parser_head whole;
+    struct parser_head slow;
+    struct parser_error error = { 0 };
+    struct parser_error slow_error = { 0 };
+    size_t whole_bytes = 0;
+    char *copy = malloc(bytes.len == 0 ? 1 : bytes.len); /* of the exact size */
+    memcpy(copy, bytes.data, bytes.len);
+    enum err err =
+        parser_request_whole(str_make(copy, bytes.len), arena, &whole, &whole_bytes, &error);
+    free(copy); /* nothing points into it any more */
+    CHECK(whole_bytes == 0 || whole_bytes == head_bytes);
+    if (whole_bytes == 0) {
+        CHECK(err == ERR_OK);
+        return;
+    }
+    struct str head = arena_dup(arena, str_make(bytes.data, head_bytes));
+    CHECK(parser_request(head, arena, &slow, &slow_error) == err);
+    CHECK(error.status == slow_error.status && error.message == slow_error.message);
+    if (err == ERR_OK) {
+        check_same(&whole, &slow);
+    }
+}
+
+static void
+check_answer_whole(struct str bytes, size_t head_bytes, bool of_head, struct arena *arena)
+{
+    struct parser_head whole;
+    struct parser_head slow;
+    struct parser_error error;
+    size_t whole_bytes = 0;
+    enum err err = parser_answer_whole(bytes, of_head, arena, &whole, &whole_bytes, &error);
+    CHECK(whole_bytes == 0 ? err == ERR_OK : whole_bytes == head_bytes);
+    if (whole_bytes > 0) {
+        struct str head = arena_dup(arena, str_make(bytes.data, head_bytes));
+        CHECK(parser_answer(head, of_head, arena, &slow, &error) == err);
+        CHECK(err != ERR_OK ||
+              (whole.status == slow.status && whole.framing == slow.framing &&
+               whole.keep_alive == slow.keep_alive && whole.headers.count == slow.headers.count));
+    }
+}
+
 /* However it is cut, the head ends at the same place; 0: there is no good one. */
 static size_t
 find_both(find_fn find, const uint8_t *data, size_t size, size_t first_cut, size_t step)
@@ -147,10 +192,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena;
     arena_init(&arena, 64 * REQUEST_ARENA_BYTES_MAX);
     size_t head_bytes = find_both(parser_head_end, data, size, first_cut, step);
+    check_whole(str_make((const char *)data, size), head_bytes, &arena);
     if (head_bytes > 0) {
         check_request(arena_dup(&arena, str_make((const char *)data, head_bytes)), &arena);
     }
     head_bytes = find_both(parser_answer_end, data, size, first_cut, step);
+    check_answer_whole(str_make((const char *)data, size), head_bytes, first_cut % 2 == 1, &arena);
     if (head_bytes > 0) {
         check_answer(arena_dup(&arena, str_make((const char *)data, head_bytes)),
                      first_cut % 2 == 1, &arena);

@@ -52,6 +52,34 @@ parse(struct str text, size_t piece, struct arena *arena)
     return result;
 }
 
+/* In one walk; status 1: it does not take this head, which others must then judge. */
+static struct result
+parse_whole(struct str text, struct arena *arena)
+{
+    struct result result = { .status = 1 };
+    char *copy = malloc(text.len == 0 ? 1 : text.len);
+    memcpy(copy, text.data, text.len);
+    enum err err = parser_request_whole(str_make(copy, text.len), arena, &result.head,
+                                        &result.head_bytes, &result.error);
+    free(copy);
+    if (result.head_bytes > 0) {
+        result.status = err == ERR_OK ? 0 : result.error.status;
+    }
+    return result;
+}
+
+static void
+expect_same_fields(const char *name, const struct parser_head *a, const struct parser_head *b)
+{
+    cr_assert(a->headers.count == b->headers.count, "%s", name);
+    cr_expect(str_equal(a->path, b->path) && str_equal(a->query, b->query), "%s", name);
+    cr_expect(a->framing == b->framing && a->content_length == b->content_length, "%s", name);
+    for (uint32_t i = 0; i < a->headers.count; i++) {
+        cr_expect(str_equal(a->headers.items[i].name, b->headers.items[i].name), "%s", name);
+        cr_expect(str_equal(a->headers.items[i].value, b->headers.items[i].value), "%s", name);
+    }
+}
+
 struct row {
     const char *name;
     struct str text;
@@ -81,6 +109,13 @@ check_rows(const struct row *rows, size_t count)
                   whole.status, drip.status);
         cr_expect(drip.head_bytes == whole.head_bytes, "%s: whole %zu, byte by byte %zu",
                   rows[i].name, whole.head_bytes, drip.head_bytes);
+        struct result walk = parse_whole(rows[i].text, &arena);
+        cr_expect(walk.status == 1 || walk.status == whole.status,
+                  "%s: in one walk %u instead of %u", rows[i].name, walk.status, whole.status);
+        cr_expect(walk.status == 1 || walk.head_bytes == whole.head_bytes, "%s", rows[i].name);
+        if (walk.status == 0) {
+            expect_same_fields(rows[i].name, &walk.head, &whole.head);
+        }
         arena_reset(&arena);
     }
 }
@@ -381,6 +416,36 @@ Test(parser, tells_what_a_head_says)
 }
 
 /* --- answers --- */
+
+#ifdef __SSE2__
+Test(parser, takes_a_plain_head_with_what_stands_behind_it_in_one_walk)
+{
+    struct arena arena;
+    arena_init(&arena, REQUEST_ARENA_BYTES_MAX);
+    struct str text = STR("POST /v1/x?a=b HTTP/1.1\r\n" H "X-Empty:\r\nContent-Length: 7\r\n"
+                          "session_id: 1\r\n\r\nabc\r\n\r\n");
+    struct result result = parse_whole(text, &arena);
+    cr_assert(result.status == 0 && result.head_bytes == text.len - 7);
+    cr_expect(result.head.headers.count == 4 && result.head.content_length == 7);
+    cr_expect(str_equal(result.head.query, STR("a=b")));
+    cr_expect(str_equal(header_find(&result.head.headers, STR("session_id")), STR("1")));
+    cr_expect(header_find(&result.head.headers, STR("x-empty")).data != NULL);
+    /* Cut anywhere, it says nothing. */
+    for (size_t len = 0; len < text.len - 7; len++) {
+        cr_expect(parse_whole(str_make(text.data, len), &arena).status == 1, "%zu", len);
+    }
+    struct parser_head head;
+    struct parser_error error;
+    size_t bytes = 0;
+    text = STR("HTTP/1.1 200 OK\r\nContent-Type: a\r\nContent-Length: 3\r\n\r\nabc");
+    cr_expect(parser_answer_whole(text, false, &arena, &head, &bytes, &error) == ERR_OK);
+    cr_expect(bytes == text.len - 3 && head.status == 200 && head.content_length == 3);
+    cr_expect(parser_answer_whole(str_make(text.data, bytes - 1), false, &arena, &head, &bytes,
+                                  &error) == ERR_OK);
+    cr_expect(bytes == 0);
+    arena_reset(&arena);
+}
+#endif
 
 struct answer_row {
     const char *text;

@@ -151,7 +151,9 @@ fields_of(struct str lines, uint32_t items_max)
     uint32_t count = 0;
     char *copy = malloc(lines.len == 0 ? 1 : lines.len);
     memcpy(copy, lines.data, lines.len);
-    bool is_plain = scan_fields(str_make(copy, lines.len), items, items_max, &count);
+    size_t bytes = 0;
+    bool is_plain = scan_fields(str_make(copy, lines.len), items, items_max, &count, &bytes) &&
+                    bytes == lines.len;
     size_t len = 0;
     out[0] = '\0';
     for (uint32_t i = 0; is_plain && i < count; i++) {

@@ -146,6 +146,9 @@ $(B)/bench-sched: $(B)/release/tests/bench/sched.o $(call archives,release,upstr
 $(B)/bench-ledger: $(B)/release/tests/bench/scribe.o $(call archives,release,store)
 	$(call say,LD  $@)
 	$(call link,release) $(LIBS)
+$(B)/bench-pairs: $(B)/release/tests/bench/pairs.o $(call archives,release,upstream)
+	$(call say,LD  $@)
+	$(call link,release) $(LIBS)
 $(B)/asan/tests/scenario/run: $(call objects,asan,tests/scenario)
 	$(call say,LD  $@)
 	@mkdir -p $(@D)
@@ -221,7 +224,7 @@ uninstall: ## remove what install put there; data and configuration stay
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/sub2api
 
 ## Tests
-.PHONY: test check tidy unit asan vectors golden-update scenario fuzz fuzz-smoke clients crash model bench bench-sched bench-ledger bare
+.PHONY: test check tidy unit asan vectors golden-update scenario fuzz fuzz-smoke clients crash model bench bench-sched bench-ledger bench-translate bare
 test: ## everything: tidy, unit, vectors, fuzz smoke, scenario, clients, crash, model; "N passed, N failed"
 	@tests/run.sh tidy unit vectors fuzz-smoke scenario clients crash model
 check: ## the quick part: tidy, unit, vectors, scenario
@@ -260,6 +263,9 @@ bench-ledger: ## what the ledger costs: commits, ten million records, reports, a
 	@tests/deps.sh run bench
 	$(again) programs $(B)/bench-ledger $(B)/bench-load
 	@exec bash tests/bench/ledger.sh $(B)
+bench-translate: ## what translation costs by itself: each dialect for each other one, and memory a stream
+	$(again) $(B)/bench-pairs
+	@exec $(B)/bench-pairs
 bare: ## both README commands in a freshly debootstrapped Debian
 	@tests/deps.sh bare
 	@exec bash tests/bare.sh

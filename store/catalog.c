@@ -92,6 +92,12 @@ catalog_open(const char *store_dir, uint64_t map_bytes, const struct catalog_hoo
     return ERR_OK;
 }
 
+void
+catalog_derive(const struct catalog *catalog, struct str label, struct digest *out)
+{
+    secret_derive(catalog->secret, label, out);
+}
+
 static struct view *
 view_of(struct catalog_view *view)
 {

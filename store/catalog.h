@@ -92,6 +92,9 @@ MUST_CHECK enum err catalog_open(const char *store_dir, uint64_t map_bytes,
                                  const struct catalog_hooks *hooks, struct catalog **out);
 void catalog_close(struct catalog *catalog);
 
+/* A key for what `label` says, of secret.key: the same in every process and every run. */
+void catalog_derive(const struct catalog *catalog, struct str label, struct digest *out);
+
 /* `speaks` may be NULL. */
 void catalog_brief(const struct catalog_account *account, uint32_t (*speaks)(const void *extra),
                    struct catalog_brief *out);

@@ -161,6 +161,13 @@ secret_free(struct secret *secret)
     }
 }
 
+void
+secret_derive(const struct secret *secret, struct str label, struct digest *out)
+{
+    CHECK(secret != NULL && label.len > 0);
+    digest_hmac(str_make((const char *)secret->key, DIGEST_KEY_BYTES), label, out);
+}
+
 enum err
 secret_seal(const struct secret *secret, struct str context, struct str plain, uint8_t *out)
 {

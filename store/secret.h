@@ -34,6 +34,9 @@ MUST_CHECK enum err secret_prepare(const char *dir, bool may_make, char why[SECR
 MUST_CHECK enum err secret_load(const char *dir, struct secret **out, char why[SECRET_WHY_BYTES]);
 void secret_free(struct secret *secret); /* NULL is allowed */
 
+/* Another key, for what `label` says: the same in every run, and of no use for finding this one. */
+void secret_derive(const struct secret *secret, struct str label, struct digest *out);
+
 /* `out` has plain.len + DIGEST_SEAL_EXTRA_BYTES bytes. */
 MUST_CHECK enum err
 secret_seal(const struct secret *secret, struct str context, struct str plain, uint8_t *out);

@@ -150,7 +150,7 @@ open_translation(struct relay *relay, struct hub_problem *problem)
         .is_strict = group->translate_mode == MODEL_STRICT,
         .effort_map = str_of(group->effort_map),
         /* The group's accounts are those that can read back what they signed. */
-        .carrier = { .key = relay->worker->segment->hash_key, .scope = (uint32_t)relay->group_id },
+        .carrier = { .key = relay->worker->carrier_key, .scope = (uint32_t)relay->group_id },
         .seed = rand_u64(),
         .now_s = clock_wall_ms() / 1000,
     };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/digest.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -169,7 +170,15 @@ open_catalog(struct worker *worker)
     struct catalog_hooks hooks = target_hooks(&worker->segment->hash_key);
     hooks.accounts = worker->segment->accounts;
     const struct storeconf *conf = worker->heritage->store;
-    return catalog_open(conf->dir, conf->map_bytes, &hooks, &worker->catalog);
+    enum err err = catalog_open(conf->dir, conf->map_bytes, &hooks, &worker->catalog);
+    if (err == ERR_OK) {
+        /* Not the segment's key, which is another one after each start: conversations go on. */
+        struct digest key;
+        catalog_derive(worker->catalog, STR("sub2api carrier 1"), &key);
+        memcpy(&worker->carrier_key, key.bytes, sizeof worker->carrier_key);
+        digest_wipe(&key, sizeof key);
+    }
+    return err;
 }
 
 static enum err

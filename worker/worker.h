@@ -46,8 +46,9 @@ struct worker {
     struct pool carbons;     /* of struct carbon */
     struct relay **by_lease; /* [leases]: who holds it, or NULL */
     struct penalty penalty;
-    struct memo memo;      /* digests of keys seen lately */
-    uint64_t carbon_bytes; /* of answers copied for retries (carbon.h) */
+    struct memo memo;            /* digests of keys seen lately */
+    uint64_t carbon_bytes;       /* of answers copied for retries (carbon.h) */
+    struct hash_key carrier_key; /* of what clients carry from turn to turn (proto/carrier.h) */
     bool is_draining;
     uint64_t requests; /* for request ids and status */
 };

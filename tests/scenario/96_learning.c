@@ -82,14 +82,10 @@ ask(const struct asker *asker, const char *model, const char *more)
         path = play_text("/v1beta/models/%s:generateContent", model);
         return play_post(path, asker->body);
     }
-    char *body = play_memory(strlen(asker->body) + strlen(model) + strlen(more) + 1);
     const char *hole = strstr(asker->body, "%s");
     const char *end = strstr(hole + 2, "%s");
-    strncat(body, asker->body, (size_t)(hole - asker->body));
-    strcat(body, model);
-    strncat(body, hole + 2, (size_t)(end - hole - 2));
-    strcat(body, more);
-    strcat(body, end + 2);
+    char *body = play_text("%.*s%s%.*s%s%s", (int)(hole - asker->body), asker->body, model,
+                           (int)(end - hole - 2), hole + 2, more, end + 2);
     return play_post(path, body);
 }
 

@@ -101,6 +101,20 @@ Test(secret, every_changed_or_missing_byte_is_refused)
     secret_free(secret);
 }
 
+Test(secret, derived_keys_are_the_same_in_every_run)
+{
+    struct secret *secret = NULL;
+    struct digest keys[3];
+    for (int run = 0; run < 2; run++) {
+        secret = make_secret();
+        secret_derive(secret, STR("one"), &keys[run]);
+        secret_derive(secret, STR("other"), &keys[2]);
+        secret_free(secret);
+    }
+    cr_expect(digest_equal(&keys[0], &keys[1], sizeof keys[0]));
+    cr_expect(!digest_equal(&keys[0], &keys[2], sizeof keys[0]), "a key for each label");
+}
+
 Test(secret, another_key_does_not_open)
 {
     struct secret *secret = make_secret();

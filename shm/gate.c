@@ -1,10 +1,10 @@
 /*
  * gate.c - see gate.h.
  *
- * Steps are named as in the models (tests/model): ADD, SUM, BACK, BACKWAKE, AGAIN, PUBLISH, SECOND,
- * TURN, TRIED, BATON, ELDER, ROUND, SUB, GIVEWAKE, LEAVE, LEAVEWAKE, CLEAR. Between them stand
- * crash points. All of them are sequentially consistent: the argument "either the giver sees the
- * head or the waiter sees the room" is about two words.
+ * Steps are named as in the models (tests/model): ADD, SUM, KEEP, BACK, BACKWAKE, AGAIN, PUBLISH,
+ * SECOND, TURN, TRIED, BATON, ELDER, CHECK, UNDO, SUB, GIVEWAKE, LEAVE, LEAVEWAKE, CLEAR; those of
+ * rounds are in round.c. Between them stand crash points. All of them are sequentially consistent:
+ * the argument "either the giver sees the head or the waiter sees the room" is about two words.
  *
  * Runs in: worker, keeper, recorder (sweep).
  */
@@ -16,6 +16,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "shm/head.h"
+#include "shm/round.h"
 #include "shm/slot.h"
 #include "shm/spot.h"
 #include "shm/wake.h"
@@ -23,6 +25,12 @@
 #define GATE_ID_BITS 56u
 #define GATE_STARTS_MAX 8u /* of a pass over a pool in which things come free all the time */
 #define GATE_TRIES 8u      /* of a newcomer that collides with others on the last places */
+
+_Static_assert(SLOTS_MAX <= UINT32_MAX / GATE_TRYING, "a sum counts those who try");
+_Static_assert(SLOTS_MAX *(uint64_t)LEASES_PER_SLOT_MAX < GATE_TRYING, "and those who hold");
+
+/* One process, one thread: a take has given up although there was room, since this was cleared. */
+static bool has_collided;
 
 static struct gate_cell *
 cell_of(const struct segment *segment, uint32_t gate, uint32_t slot)
@@ -63,8 +71,9 @@ is_pool(const struct segment *segment, uint32_t gate)
 
 /* --- counting --- */
 
-uint32_t
-gate_held(const struct segment *segment, uint32_t gate)
+/* A sum of words: GATE_TRYING stands in it beside the count. */
+static uint32_t
+sum_of(const struct segment *segment, uint32_t gate)
 {
     const struct gate_cell *cell = cell_of(segment, gate, 0);
     const struct gate_cell *end = cell + segment->slots;
@@ -75,63 +84,29 @@ gate_held(const struct segment *segment, uint32_t gate)
     return sum;
 }
 
+uint32_t
+gate_held(const struct segment *segment, uint32_t gate)
+{
+    return gate_kept(sum_of(segment, gate));
+}
+
+/* With what is being tried: who adds must see who else does. */
+static uint32_t
+claimed(const struct segment *segment, uint32_t gate)
+{
+    return sum_of(segment, gate) % GATE_TRYING;
+}
+
 static bool
 has_room(const struct segment *segment, uint32_t gate, uint32_t limit)
 {
-    return limit == 0 || gate_held(segment, gate) < limit;
-}
-
-/* The oldest head behind (after_ns, after_slot) in the order of arrival; its slot, or SLOT_NONE. */
-static uint32_t
-oldest_after(const struct segment *segment, uint32_t gate, uint64_t after_ns, uint32_t after_slot,
-             uint64_t *out_head_ns)
-{
-    const struct gate_cell *row = cell_of(segment, gate, 0);
-    uint32_t slots = segment->slots;
-    uint32_t best = UINT32_MAX;
-    uint64_t best_ns = UINT64_MAX;
-    for (uint32_t slot = 0; slot < slots; slot++) {
-        uint64_t head_ns = atomic_load(&row[slot].head_ns);
-        if (head_ns == 0) {
-            continue; /* nearly always: nobody of that slot waits here */
-        }
-        bool is_behind = head_ns > after_ns || (head_ns == after_ns && slot > after_slot);
-        if (is_behind && head_ns < best_ns) {
-            best = slot;
-            best_ns = head_ns;
-        }
-    }
-    *out_head_ns = best_ns;
-    return best;
-}
-
-static void
-wake_oldest(struct segment *segment, uint32_t gate)
-{
-    uint64_t head_ns;
-    uint32_t slot = oldest_after(segment, gate, 0, 0, &head_ns);
-    wake_poke(segment, slot);
-}
-
-/* Does somebody of another process wait there who came before? 0: anybody. */
-static bool
-older_waits(const struct segment *segment, uint32_t gate, uint64_t arrived_ns, uint32_t except)
-{
-    const struct gate_cell *row = cell_of(segment, gate, 0);
-    uint32_t slots = segment->slots;
-    for (uint32_t slot = 0; slot < slots; slot++) {
-        uint64_t head_ns = atomic_load(&row[slot].head_ns);
-        if (head_ns != 0 && slot != except && (arrived_ns == 0 || head_ns < arrived_ns)) {
-            return true;
-        }
-    }
-    return false;
+    return limit == 0 || claimed(segment, gate) < limit;
 }
 
 bool
 gate_is_waited(const struct segment *segment, uint32_t gate, uint64_t arrived_ns)
 {
-    return older_waits(segment, gate, arrived_ns, UINT32_MAX);
+    return head_is_older(segment, gate, arrived_ns, UINT32_MAX);
 }
 
 /* The one place that decides. */
@@ -139,17 +114,18 @@ static bool
 try_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit)
 {
     struct gate_cell *mine = cell_of(segment, gate, slot);
-    atomic_fetch_add(&mine->held, 1); /* ADD */
+    atomic_fetch_add(&mine->held, GATE_TRYING + 1u); /* ADD */
     FAULT("gate.after_add");
-    if (limit == 0 || gate_held(segment, gate) <= limit) { /* SUM */
+    if (limit == 0 || claimed(segment, gate) <= limit) { /* SUM */
         FAULT("gate.after_sum");
+        atomic_fetch_sub(&mine->held, GATE_TRYING); /* KEEP */
         return true;
     }
     FAULT("gate.before_back");
-    atomic_fetch_sub(&mine->held, 1); /* BACK */
+    atomic_fetch_sub(&mine->held, GATE_TRYING + 1u); /* BACK */
     FAULT("gate.after_back");
     if (has_room(segment, gate, limit)) {
-        wake_oldest(segment, gate); /* BACKWAKE: two collided, both must not sleep */
+        head_wake(segment, gate); /* BACKWAKE: two collided, both must not sleep */
     }
     return false;
 }
@@ -174,7 +150,8 @@ gate_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit,
         if (try_take(segment, slot, gate, limit)) {
             return ERR_OK;
         }
-        if (!has_room(segment, gate, limit)) {
+        /* What others only try is no reason to call it full: they may take it back. */
+        if (gate_held(segment, gate) >= limit) {
             return ERR_FULL;
         }
         step_aside(slot, tries);
@@ -182,56 +159,15 @@ gate_take(struct segment *segment, uint32_t slot, uint32_t gate, uint32_t limit,
     /* There was room at every try, and somebody in the way who may have gone by now without a word:
      * BACKWAKE reaches this gate's queue, but we may be waiting, or about to wait, in a pool's. */
     wake_poke(segment, slot); /* AGAIN */
+    has_collided = true;
     return ERR_FULL;
-}
-
-/* Only where somebody waits: who comes later tries by himself. */
-static void
-begin_rounds(struct segment *segment, const uint32_t *pools, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (pools[i] != GATE_INDEX_NONE && gate_is_waited(segment, pools[i], 0)) {
-            atomic_fetch_add(&segment->gate_keys[pools[i]].round, 1);
-        }
-    }
-}
-
-/* The oldest of all first. Sorting by insertion: there are few. */
-static void
-wake_heads(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count)
-{
-    CHECK(also_count <= GROUPS_PER_ACCOUNT_MAX);
-    uint64_t heads[GROUPS_PER_ACCOUNT_MAX + 1u];
-    uint32_t slots[GROUPS_PER_ACCOUNT_MAX + 1u];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i <= also_count; i++) {
-        uint32_t which = i == 0 ? gate : also[i - 1u];
-        if (which == GATE_INDEX_NONE) {
-            continue;
-        }
-        uint64_t head_ns;
-        uint32_t slot = oldest_after(segment, which, 0, 0, &head_ns);
-        if (slot == UINT32_MAX) {
-            continue;
-        }
-        uint32_t at = count++;
-        for (; at > 0 && heads[at - 1u] > head_ns; at--) {
-            heads[at] = heads[at - 1u];
-            slots[at] = slots[at - 1u];
-        }
-        heads[at] = head_ns;
-        slots[at] = slot;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        wake_poke(segment, slots[i]);
-    }
 }
 
 void
 gate_wake(struct segment *segment, uint32_t gate, const uint32_t *also, uint32_t also_count)
 {
-    begin_rounds(segment, also, also_count);
-    wake_heads(segment, gate, also, also_count);
+    round_add(segment, also, also_count);
+    head_wake_each(segment, gate, also, also_count);
 }
 
 void
@@ -239,11 +175,12 @@ gate_give(struct segment *segment, uint32_t slot, uint32_t gate, const uint32_t 
           uint32_t also_count)
 {
     struct gate_cell *mine = cell_of(segment, gate, slot);
-    CHECK(atomic_load(&mine->held) > 0);
-    begin_rounds(segment, also, also_count); /* ROUND: before anybody can take what comes free */
-    atomic_fetch_sub(&mine->held, 1);        /* SUB */
+    CHECK(gate_kept(atomic_load(&mine->held)) > 0);
+    uint32_t begun = round_begin(segment, slot, also, also_count);
+    atomic_fetch_sub(&mine->held, 1); /* SUB */
     FAULT("gate.after_sub");
-    wake_heads(segment, gate, also, also_count); /* GIVEWAKE */
+    round_end(segment, slot, also, also_count, begun);
+    head_wake_each(segment, gate, also, also_count); /* GIVEWAKE */
 }
 
 /* --- waiting --- */
@@ -311,6 +248,9 @@ attach(struct gate_local *local, struct gate_queue *queue, struct gate_waiter *w
         list_push_tail(&local->busy, &queue->link);
         local->busy_count++;
     }
+    if (waiter->on_try != NULL && first_of(queue) == waiter) {
+        round_note(local->segment, waiter->gate, local->slot, 0); /* FRESH */
+    }
     local->waiting++;
     publish(local, queue);
 }
@@ -341,7 +281,7 @@ gate_wait(struct gate_local *local, uint32_t gate, struct gate_waiter *waiter)
     struct gate_queue *queue = &local->queues[gate];
     attach(local, queue, waiter);
     if (first_of(queue) == waiter &&
-        !older_waits(local->segment, gate, waiter->arrived_ns, local->slot)) { /* SECOND */
+        !head_is_older(local->segment, gate, waiter->arrived_ns, local->slot)) { /* SECOND */
         bool is_taken = waiter->on_try != NULL
                             ? waiter->on_try(waiter) == GATE_TURN_TAKEN
                             : try_take(local->segment, local->slot, gate, waiter->limit);
@@ -349,12 +289,12 @@ gate_wait(struct gate_local *local, uint32_t gate, struct gate_waiter *waiter)
             detach(local, queue, waiter);
             /* A wake may have been sent here while it stood first. */
             if (waiter->on_try != NULL || has_room(local->segment, gate, waiter->limit)) {
-                wake_oldest(local->segment, gate); /* BATON */
+                head_wake(local->segment, gate); /* BATON */
             }
             return true;
         }
     } else if (waiter->on_try != NULL || has_room(local->segment, gate, waiter->limit)) {
-        wake_oldest(local->segment, gate);
+        head_wake(local->segment, gate);
     }
     return false;
 }
@@ -373,7 +313,7 @@ gate_leave(struct gate_local *local, struct gate_waiter *waiter)
     FAULT("gate.after_leave");
     /* A wake that was meant for it must not go with it. */
     if (was_first && (waiter->on_try != NULL || has_room(local->segment, gate, waiter->limit))) {
-        wake_oldest(local->segment, gate); /* LEAVEWAKE */
+        head_wake(local->segment, gate); /* LEAVEWAKE */
     }
 }
 
@@ -391,7 +331,7 @@ serve_plain(struct gate_local *local, struct gate_queue *queue)
             break;
         }
         limit = waiter->limit;
-        if (older_waits(segment, gate, waiter->arrived_ns, local->slot)) {
+        if (head_is_older(segment, gate, waiter->arrived_ns, local->slot)) {
             break;
         }
         if (!try_take(segment, local->slot, gate, limit)) {
@@ -403,7 +343,7 @@ serve_plain(struct gate_local *local, struct gate_queue *queue)
     }
     FAULT("gate.before_baton");
     if (has_room(segment, gate, limit)) {
-        wake_oldest(segment, gate); /* BATON: to whoever is the oldest now, perhaps ourselves */
+        head_wake(segment, gate); /* BATON: to whoever is the oldest now, perhaps ourselves */
     }
 }
 
@@ -432,29 +372,64 @@ skip_class(struct gate_queue *queue, uint64_t pass, uint64_t class_hash)
     }
 }
 
-static uint32_t
-round_of(const struct segment *segment, uint32_t pool)
+/* One look over our waiters of a pool, oldest first. */
+struct pass {
+    struct gate_local *local;
+    struct gate_queue *queue;
+    uint32_t gate;
+    uint32_t round;
+    uint64_t number; /* whose waiters have it were tried in it */
+    bool has_moved;  /* the elders of the next one come first */
+};
+
+/* False: somebody gives at this moment. He wakes the oldest when he has, and if he dies all are
+ * woken: there is nothing to look at until then. */
+static bool
+begin_pass(struct pass *pass)
 {
-    return (uint32_t)atomic_load(&segment->gate_keys[pool].round);
+    pass->number = ++pass->local->pass;
+    pass->has_moved = true;
+    pass->round = round_now(pass->local->segment, pass->gate);
+    return round_is_quiet(pass->local->segment, pass->gate, pass->local->slot); /* QUIET */
 }
 
-/* The oldest of the processes whose head came before arrived_ns and was not tried in this round:
- * what is free is theirs to look at first. SLOT_NONE: there is none. */
-static uint32_t
-untried_elder(const struct gate_local *local, uint32_t pool, uint64_t arrived_ns, uint32_t round)
+/* Has something come free behind our look for elders, and does one wait who may want it? Our own
+ * are among them: they were tried before that. */
+static bool
+is_elders(const struct pass *pass, const struct gate_waiter *waiter)
 {
-    const struct gate_cell *row = cell_of(local->segment, pool, 0);
-    uint32_t best = SLOT_NONE;
-    uint64_t best_ns = arrived_ns;
-    for (uint32_t slot = 0; slot < local->segment->slots; slot++) {
-        uint64_t head_ns = atomic_load(&row[slot].head_ns);
-        if (head_ns != 0 && head_ns < best_ns && slot != local->slot &&
-            atomic_load(&row[slot].held) != round) {
-            best = slot;
-            best_ns = head_ns;
+    const struct segment *segment = pass->local->segment;
+    return round_now(segment, pass->gate) != pass->round &&
+           (first_of(pass->queue) != waiter ||
+            head_is_older(segment, pass->gate, waiter->arrived_ns, pass->local->slot));
+}
+
+/* False: it could not be had only because others tried at the same moment, and we look again. */
+static bool
+try_one(struct pass *pass, struct gate_waiter *waiter)
+{
+    waiter->pass = pass->number;
+    pass->has_moved = false;
+    has_collided = false;
+    FAULT("gate.before_try");
+    switch (waiter->on_try(waiter)) {
+    case GATE_TURN_TAKEN:
+        pass->has_moved = true;
+        FAULT("gate.before_check");
+        if (is_elders(pass, waiter)) { /* CHECK */
+            waiter->on_undo(waiter);   /* UNDO: gives, and so wakes them */
+            break;
         }
+        detach(pass->local, pass->queue, waiter); /* TURN */
+        FAULT("gate.after_turn");
+        waiter->on_turn(waiter);
+        break;
+    case GATE_TURN_FULL:
+    case GATE_TURN_PASS:
+        skip_class(pass->queue, pass->number, waiter->class_hash);
+        return !has_collided;
     }
-    return best;
+    return true;
 }
 
 /*
@@ -466,49 +441,40 @@ static void
 serve_pool(struct gate_local *local, struct gate_queue *queue)
 {
     struct segment *segment = local->segment;
-    uint32_t gate = index_of(local, queue);
+    struct pass pass = { .local = local, .queue = queue, .gate = index_of(local, queue) };
     uint64_t start_ns = first_of(queue)->arrived_ns;
-    uint32_t round = round_of(segment, gate);
-    uint64_t pass = ++local->pass;
     uint32_t starts = 0;
-    bool has_moved = true;
     uint32_t turns = queue->count; /* who comes meanwhile was tried when it came */
+    if (!begin_pass(&pass)) {
+        return;
+    }
     for (uint32_t i = 0; i < turns; i++) {
-        if (round_of(segment, gate) != round && starts < GATE_STARTS_MAX) {
-            /* Something came free meanwhile: the oldest looks at it first. */
-            round = round_of(segment, gate);
-            pass = ++local->pass;
-            starts++;
-            i = 0;
-            has_moved = true;
-        }
-        struct gate_waiter *waiter = next_candidate(queue, pass);
+        struct gate_waiter *waiter = next_candidate(queue, pass.number);
         if (waiter == NULL) {
             break;
         }
-        uint32_t elder = untried_elder(local, gate, waiter->arrived_ns, round);
-        if (has_moved && elder != SLOT_NONE) {
+        uint32_t elder =
+            round_elder(segment, pass.gate, local->slot, waiter->arrived_ns, pass.round);
+        if (pass.has_moved && elder != SLOT_NONE) {
             wake_poke(segment, elder); /* ELDER */
             return;
         }
-        has_moved = false;
-        waiter->pass = pass;
-        switch (waiter->on_try(waiter)) {
-        case GATE_TURN_TAKEN:
-            detach(local, queue, waiter); /* TURN */
-            FAULT("gate.after_turn");
-            has_moved = true;
-            waiter->on_turn(waiter);
-            break;
-        case GATE_TURN_FULL:
-        case GATE_TURN_PASS:
-            skip_class(queue, pass, waiter->class_hash);
-            break;
+        if (!try_one(&pass, waiter)) {
+            return;
+        }
+        /* Something came free meanwhile: the oldest looks at it first. */
+        if (round_now(segment, pass.gate) != pass.round && starts++ < GATE_STARTS_MAX) {
+            i = 0;
+            turns = queue->count + 1u;
+            if (!begin_pass(&pass)) {
+                return;
+            }
         }
     }
-    atomic_store(&cell_of(segment, gate, local->slot)->held, round); /* TRIED */
+    round_note(segment, pass.gate, local->slot, pass.round); /* TRIED */
     FAULT("gate.before_pass");
-    wake_poke(segment, oldest_after(segment, gate, start_ns, local->slot, &start_ns)); /* BATON */
+    wake_poke(segment,
+              head_after(segment, pass.gate, start_ns, local->slot, &start_ns)); /* BATON */
 }
 
 void
@@ -530,20 +496,39 @@ gate_on_wake(struct gate_local *local)
     }
 }
 
+static void
+clear_cell(struct segment *segment, uint32_t gate, uint32_t dead_slot)
+{
+    struct gate_cell *cell = cell_of(segment, gate, dead_slot);
+    atomic_store(&cell->head_ns, 0); /* CLEAR */
+    atomic_store(&cell->waiting, 0);
+    FAULT("gate.mid_clear");
+    if (!is_pool(segment, gate)) {
+        atomic_store(&cell->held, 0);
+    }
+    FAULT("gate.mid_sweep");
+}
+
+/* Pools first and last: what the dead held comes free in between. A gate without a key was never
+ * touched, and stays so. */
 void
 gate_sweep(struct segment *segment, uint32_t dead_slot)
 {
     CHECK(dead_slot < segment->slots);
     for (uint32_t gate = 0; gate < segment->gates; gate++) {
-        if (atomic_load(&segment->gate_keys[gate].word) == 0) {
-            continue; /* its row was never touched, and stays so */
+        if (is_pool(segment, gate)) {
+            round_sweep_begin(segment, gate, dead_slot);
         }
-        struct gate_cell *cell = cell_of(segment, gate, dead_slot);
-        atomic_store(&cell->head_ns, 0); /* CLEAR */
-        atomic_store(&cell->waiting, 0);
-        FAULT("gate.mid_clear");
-        atomic_store(&cell->held, 0);
-        FAULT("gate.mid_sweep");
+    }
+    for (uint32_t gate = 0; gate < segment->gates; gate++) {
+        if (atomic_load(&segment->gate_keys[gate].word) != 0) {
+            clear_cell(segment, gate, dead_slot);
+        }
+    }
+    for (uint32_t gate = 0; gate < segment->gates; gate++) {
+        if (is_pool(segment, gate)) {
+            round_sweep_end(segment, gate, dead_slot);
+        }
     }
 }
 
@@ -568,8 +553,13 @@ gate_is_clean(const struct segment *segment, uint32_t slot)
 uint32_t
 gate_waiting(const struct segment *segment, uint32_t gate)
 {
-    CHECK(gate < segment->gates);
-    return gate_load(segment, gate).waiting;
+    const struct gate_cell *cell = cell_of(segment, gate, 0);
+    const struct gate_cell *end = cell + segment->slots;
+    uint32_t sum = 0;
+    for (; cell < end; cell++) {
+        sum += atomic_load_explicit(&cell->waiting, memory_order_relaxed);
+    }
+    return sum;
 }
 
 void
@@ -586,7 +576,7 @@ gate_read(const struct segment *segment, uint32_t gate, struct gate_view *out)
     for (uint32_t slot = 0; slot < segment->slots; slot++) {
         const struct gate_cell *cell = cell_of(segment, gate, slot);
         uint64_t head_ns = atomic_load(&cell->head_ns);
-        out->held_by[slot] = out->kind == GATE_POOL ? 0 : atomic_load(&cell->held);
+        out->held_by[slot] = out->kind == GATE_POOL ? 0 : gate_kept(atomic_load(&cell->held));
         out->waiting_by[slot] = atomic_load(&cell->waiting);
         out->held += out->held_by[slot];
         out->waiting += out->waiting_by[slot];

@@ -14,16 +14,18 @@
  *          its next, and passes the wake on while there is room (baton).
  *   leave  unpublishes, and passes on a wake that may have been meant for the one that left.
  *
- * A newcomer does not overtake: it may take only when nobody older waits.
+ * A newcomer does not overtake: it may take only when nobody older waits. While a 1 that was added
+ * may still be taken back it counts against the limit, but is no reason to call a gate full.
  *
  * Pools. A group's accounts are waited for at the group's POOL gate, which has no limit of its own:
  * its waiters bring on_try, which tries whatever accounts may serve this very request. A waiter
  * that finds something free but not for it says PASS, and the next one (of another class) is tried,
  * in this process and then in the process with the next younger head, so that a request for a model
  * whose only account is busy does not block the others. An account's slot is given back with the
- * pools it serves (`also`): the oldest of each is woken. Giving begins a new round of the pool, and
- * a process tries its waiters only when those who came before them, elsewhere, were tried in this
- * round; else it wakes them, and its turn comes when they pass the wake on.
+ * pools it serves (`also`): the oldest of each is woken. Giving begins a new round of the pool
+ * (round.h), and a process tries its waiters only when those who came before its first, elsewhere,
+ * were tried in this round; else it wakes those, and its turn comes when they pass the wake on.
+ * What it took although a round had begun meanwhile it gives back, while an elder waits.
  *
  * Writers: gate_cell[gate][slot] the slot's process; after its death the recorder (gate_sweep).
  *          gate_key[gate] whoever comes first, one CAS, never changed again.
@@ -47,6 +49,9 @@
 enum gate_kind { GATE_NONE, GATE_USER, GATE_KEY, GATE_GROUP, GATE_ACCOUNT, GATE_POOL, GATE_PLAN };
 #define GATE_KINDS 7u
 #define GATE_INDEX_NONE UINT32_MAX
+/* In gate_cell.held beside the count: its last 1 may still be taken back. One a process, so sums of
+ * all slots' words show how many there are. */
+#define GATE_TRYING (1u << 24)
 
 /* --- in the segment --- */
 
@@ -59,10 +64,10 @@ struct gate_cell {
     _Atomic uint64_t head_ns; /* arrival of this process's oldest waiter; 0 = none waits */
     union {
         struct {
-            _Atomic uint32_t held; /* of a pool: the round in which its waiters were tried last */
+            _Atomic uint32_t held; /* and GATE_TRYING, while it does. Of a pool: round.h */
             _Atomic uint32_t waiting;
         };
-        _Atomic uint64_t load; /* both, for gate_load */
+        _Atomic uint64_t load; /* both, for gate_load: sums of neither reach the other */
     };
 };
 
@@ -78,18 +83,21 @@ enum gate_turn {
 struct gate_waiter;
 /* POOL waiters only. Must not call gate_wait, gate_leave or gate_on_wake. */
 typedef enum gate_turn (*gate_try_fn)(struct gate_waiter *waiter);
+/* As if on_try had not taken what it took; it waits on. Gives, with the pool in `also`. */
+typedef void (*gate_undo_fn)(struct gate_waiter *waiter);
 /* It holds the gate (or what on_try took) and has left the queue. May do anything. */
 typedef void (*gate_turn_fn)(struct gate_waiter *waiter);
 
 /* Embedded in the request; fill all but `link`, `gate` and `pass`. */
 struct gate_waiter {
     struct list link;
-    uint32_t gate;       /* GATE_INDEX_NONE = does not wait [gate.c] */
-    uint32_t limit;      /* plain gates; may be changed while waiting, then gate_on_wake() */
-    uint64_t arrived_ns; /* clock_now_ns() of the request; 0 = set by gate_wait */
-    uint64_t class_hash; /* pools: waiters of one class fail alike (model and dialect) */
-    uint64_t pass;       /* in which it was tried last [gate.c] */
-    gate_try_fn on_try;  /* NULL: gate.c takes the gate itself, under `limit` */
+    uint32_t gate;        /* GATE_INDEX_NONE = does not wait [gate.c] */
+    uint32_t limit;       /* plain gates; may be changed while waiting, then gate_on_wake() */
+    uint64_t arrived_ns;  /* clock_now_ns() of the request; 0 = set by gate_wait */
+    uint64_t class_hash;  /* pools: waiters of one class fail alike (model and dialect) */
+    uint64_t pass;        /* in which it was tried last [gate.c] */
+    gate_try_fn on_try;   /* NULL: gate.c takes the gate itself, under `limit` */
+    gate_undo_fn on_undo; /* NULL: on_try takes nothing */
     gate_turn_fn on_turn;
 };
 
@@ -173,15 +181,22 @@ void gate_sweep(struct segment *segment, uint32_t dead_slot);
 /* True when the slot's words are all 0. */
 bool gate_is_clean(const struct segment *segment, uint32_t slot);
 
-/* For admission and for people. */
+/* For admission and for people. Less what is only tried. */
 uint32_t gate_held(const struct segment *segment, uint32_t gate);
 uint32_t gate_waiting(const struct segment *segment, uint32_t gate);
 
-/* Both by one walk over the columns: a choice looks at hundreds of gates. */
+/* Both by one walk over the columns: a choice looks at hundreds of gates. Not of a pool. */
 struct gate_load {
     uint32_t held;
     uint32_t waiting;
 };
+
+/* Of a cell's word or of the sum of several. */
+static inline uint32_t
+gate_kept(uint32_t held)
+{
+    return held % GATE_TRYING - held / GATE_TRYING;
+}
 
 static inline struct gate_load
 gate_load(const struct segment *segment, uint32_t gate)
@@ -196,7 +211,7 @@ gate_load(const struct segment *segment, uint32_t gate)
         sum += atomic_load_explicit(&cell[2].load, memory_order_relaxed);
         sum += atomic_load_explicit(&cell[3].load, memory_order_relaxed);
     }
-    return (struct gate_load){ (uint32_t)sum, (uint32_t)(sum >> 32) };
+    return (struct gate_load){ gate_kept((uint32_t)sum), (uint32_t)(sum >> 32) };
 }
 
 struct gate_view {

@@ -117,20 +117,29 @@ select_enter(const struct select_want *want, struct select_choice *out)
 {
     CHECK(out->account != NULL && out->gate < want->segment->gates);
     const struct account *record = &out->account->account;
-    enum select_result result = SELECT_OK;
     if (!take_minute(want, out)) {
-        result = SELECT_RATE;
-    } else if (!health_enter(want->segment, record->index, want->now_ms, &out->is_probe)) {
-        if (has_minute(record)) {
-            window_give(want->segment, want->slot, out->gate, out->reserved, want->now_ms);
-            out->reserved = 0;
-        }
-        result = SELECT_BENCHED;
-    }
-    if (result != SELECT_OK) {
         select_give(want->segment, want->slot, want->view, out);
+        return SELECT_RATE;
     }
-    return result;
+    if (!health_enter(want->segment, record->index, want->now_ms, &out->is_probe)) {
+        select_undo(want, out);
+        return SELECT_BENCHED;
+    }
+    return SELECT_OK;
+}
+
+void
+select_undo(const struct select_want *want, struct select_choice *choice)
+{
+    const struct account *record = &choice->account->account;
+    if (has_minute(record)) {
+        window_give(want->segment, want->slot, choice->gate, choice->reserved, choice->counted_ms);
+        choice->reserved = 0;
+    }
+    if (choice->is_probe) {
+        health_abandon(want->segment, record->index, want->now_ms);
+    }
+    select_give(want->segment, want->slot, want->view, choice);
 }
 
 enum select_result

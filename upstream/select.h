@@ -90,6 +90,9 @@ enum select_result select_take(const struct select_want *want, struct select_cho
  */
 enum select_result select_enter(const struct select_want *want, struct select_choice *out);
 
+/* As if it had not been taken, by any of the above. Wakes as select_give does. */
+void select_undo(const struct select_want *want, struct select_choice *choice);
+
 /* A waiter of the account's own gate was served or has left: those in the pools of its groups who
  * came later may have been refused because of it. */
 void select_wake(struct segment *segment, const struct catalog_view *view,

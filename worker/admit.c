@@ -256,7 +256,8 @@ wait_ms_of(const struct relay *relay)
 
 /* Queues; there is a place. */
 static void
-wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
+wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try,
+        gate_undo_fn on_undo)
 {
     struct worker *worker = relay->worker;
     note_gates(relay);
@@ -267,6 +268,7 @@ wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
     relay->waiter.limit = limit;
     relay->waiter.arrived_ns = relay->arrived_ns;
     relay->waiter.on_try = on_try;
+    relay->waiter.on_undo = on_undo;
     relay->waiter.on_turn = on_turn;
     relay->waiter.class_hash = class_of(relay);
     loop_timer_set(worker->loop, &relay->deadline, loop_now_ms(worker->loop) + wait_ms_of(relay));
@@ -278,7 +280,7 @@ wait_at(struct relay *relay, uint32_t gate, uint32_t limit, gate_try_fn on_try)
 }
 
 void
-admit_wait_account(struct relay *relay, gate_try_fn on_try)
+admit_wait_account(struct relay *relay, gate_try_fn on_try, gate_undo_fn on_undo)
 {
     uint32_t pool = 0;
     relay->waits_at = RELAY_GATES;
@@ -288,7 +290,7 @@ admit_wait_account(struct relay *relay, gate_try_fn on_try)
         return;
     }
     if (may_wait(relay, pool, 0)) {
-        wait_at(relay, pool, 0, on_try);
+        wait_at(relay, pool, 0, on_try, on_undo);
     }
 }
 
@@ -305,7 +307,7 @@ admit_wait_bound(struct relay *relay)
     relay->waits_at = RELAY_GATES;
     relay->waits_bound = true;
     list_push_tail(&relay->worker->bound, &relay->waits_link);
-    wait_at(relay, gate, relay->choice.account->account.concurrency, NULL);
+    wait_at(relay, gate, relay->choice.account->account.concurrency, NULL, NULL);
     return true;
 }
 
@@ -357,7 +359,7 @@ take_gates(struct relay *relay)
         relay->waits_at = (enum relay_gate)i;
         relay->waits_bound = false;
         if (may_wait(relay, hold->gate, hold->limit)) {
-            wait_at(relay, hold->gate, hold->limit, NULL);
+            wait_at(relay, hold->gate, hold->limit, NULL, NULL);
         }
         return;
     }

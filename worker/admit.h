@@ -26,8 +26,9 @@ void admit_request(struct relay *relay);
 /* Another request with its Idempotency-Key was waited for: tries once more. */
 void admit_again(struct relay *relay);
 
-/* All accounts are full: waits in the group's pool; `on_try` takes one (attempt.c). */
-void admit_wait_account(struct relay *relay, gate_try_fn on_try);
+/* All accounts are full: waits in the group's pool; `on_try` takes one, `on_undo` gives it back as
+ * if it had not (attempt.c). */
+void admit_wait_account(struct relay *relay, gate_try_fn on_try, gate_undo_fn on_undo);
 
 /* The session's account is full: waits at its own gate. relay->choice names it. False: too many
  * wait there already, or [worker] queue_bound_time says not to. */

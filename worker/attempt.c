@@ -64,6 +64,17 @@ on_try(struct gate_waiter *waiter)
     return result == SELECT_FULL ? GATE_TURN_FULL : GATE_TURN_PASS;
 }
 
+/* What it took is an elder's. */
+static void
+on_undo(struct gate_waiter *waiter)
+{
+    struct relay *relay = LIST_OWNER(waiter, struct relay, waiter);
+    struct select_want want = attempt_want(relay);
+    CHECK(relay->has_choice);
+    relay->has_choice = false;
+    select_undo(&want, &relay->choice);
+}
+
 /* Whole seconds, as clients are told; a part of one is one. */
 static uint32_t
 seconds_of(uint64_t ms)
@@ -197,7 +208,7 @@ attempt_pick(struct relay *relay)
         relay->has_choice = true;
         attempt_start(relay);
     } else if (result == SELECT_FULL) {
-        admit_wait_account(relay, on_try);
+        admit_wait_account(relay, on_try, on_undo);
     } else if (relay->tried_count > 0) {
         refuse_exhausted(relay);
     } else {

@@ -57,10 +57,20 @@
 #define GATES 2
 #endif
 #endif
+#ifdef CLASSES
+#define IS_POOL(g) (g == 1)
+#else
+#define IS_POOL(g) (g > 0)
+#endif
+#ifndef NOKEEP
+#define TRIES
+#endif
 #include "words.pml"
 
-byte round[GATES]; /* of a pool: how often something came free */
+byte round[GATES];       /* of a pool: how often something came free */
+bool giving[GATES * W];  /* of a pool: this process is about to give what it waits for */
 byte inside[W];
+#define GIVING(g, w) giving[(g) * W + (w)]
 #if W > 2
 #define INSIDE (inside[0] + inside[1] + inside[2])
 #else
@@ -75,6 +85,30 @@ byte inside[W];
 #define IS_KEPT (INSIDE <= LIMIT)
 #endif
 
+/* One pool and one account: then nobody is let in before one who stood in the pool already when it
+ * was looked whose turn it is. */
+#if !defined(GROUPS) && !defined(CLASSES) && !defined(LOOSE)
+byte pushed[W]; /* the last that went into the pool: tickets of a process grow */
+#define IS_OVERTAKEN(w, than) \
+    (w != me && life[w] == ALIVE && HEAD(POOL, w) != 0 && HEAD(POOL, w) < than && HEAD(POOL, w) <= seen[w])
+#if W > 2
+#define NOTE_WHO_WAITS seen[0] = pushed[0]; seen[1] = pushed[1]; seen[2] = pushed[2]
+#define FORGET_WHO_WAITS seen[0] = 0; seen[1] = 0; seen[2] = 0
+#define IS_IN_ORDER(than) \
+    (!IS_OVERTAKEN(0, than) && !IS_OVERTAKEN(1, than) && !IS_OVERTAKEN(2, than))
+#else
+#define NOTE_WHO_WAITS seen[0] = pushed[0]; seen[1] = pushed[1]
+#define FORGET_WHO_WAITS seen[0] = 0; seen[1] = 0
+#define IS_IN_ORDER(than) (!IS_OVERTAKEN(0, than) && !IS_OVERTAKEN(1, than))
+#endif
+#define PUSHED(ticket) pushed[me] = ticket
+#else
+#define PUSHED(ticket) skip
+#define NOTE_WHO_WAITS skip
+#define FORGET_WHO_WAITS skip
+#define IS_IN_ORDER(than) true
+#endif
+
 inline go_in()
 {
     d_step {
@@ -84,21 +118,43 @@ inline go_in()
     }
 }
 
-/* The oldest of each pool that uses the account. */
-inline wake_pools()
+inline go_in_order(than)
 {
-#ifdef GROUPS
-    wake_oldest(1);
-    wake_oldest(2);
-#if W > 2
-    wake_oldest(3)
-#endif
-#else
-    wake_oldest(1)
-#endif
+    d_step {
+        got = false;
+        inside[me] = inside[me] + 1;
+        assert(IS_KEPT);
+        assert(IS_IN_ORDER(than))
+    }
 }
 
 inline begin_round(g)
+{
+    look_for_older(g, NOBODY, NOBODY);
+    if
+    :: d_step { older -> older = false };
+#ifndef NOGIVING
+        GIVING(g, me) = true; /* GIVING */
+#endif
+        round[g] = round[g] + 1 /* ROUND */
+    :: else
+    fi
+}
+
+inline end_round(g)
+{
+    if
+    :: d_step { GIVING(g, me) -> GIVING(g, me) = false } /* GIVEN */
+    :: else ->
+#ifndef NOLATE
+        add_round(g) /* LATE: who came between the look and SUB */
+#else
+        skip
+#endif
+    fi
+}
+
+inline add_round(g)
 {
     look_for_older(g, NOBODY, NOBODY);
     if
@@ -107,27 +163,36 @@ inline begin_round(g)
     fi
 }
 
-inline begin_rounds()
-{
-#ifdef GROUPS
-    begin_round(1);
-    begin_round(2);
-#if W > 2
-    begin_round(3)
-#endif
+#ifndef GROUPS
+#define FOR_POOLS(do_it) do_it(1)
+#elif W > 2
+#define FOR_POOLS(do_it) do_it(1); do_it(2); do_it(3)
 #else
-    begin_round(1)
+#define FOR_POOLS(do_it) do_it(1); do_it(2)
 #endif
-}
 
 /* select_wake: who left the account's queue may have stood in the way of the pools. */
 inline wake_pools_if_room()
 {
     sum(ACCOUNT);
     if
-    :: d_step { s < LIMIT -> s = 0 }; begin_rounds(); wake_pools()
+    :: d_step { s < LIMIT -> s = 0 }; FOR_POOLS(add_round); FOR_POOLS(wake_oldest)
     :: d_step { else -> s = 0 }
     fi
+}
+
+/* gate_held: less what may be taken back. */
+inline sum_kept(g)
+{
+#ifdef TRIES
+    s = HELD(g, 0) - TRYING(g, 0);
+    s = s + HELD(g, 1) - TRYING(g, 1);
+#if W > 2
+    s = s + HELD(g, 2) - TRYING(g, 2);
+#endif
+#else
+    sum(g)
+#endif
 }
 
 /* gate_take, for one that arrived at `than`. */
@@ -140,9 +205,9 @@ inline take_in_turn(than)
         if
         :: got
         :: else ->
-            sum(ACCOUNT);
+            sum_kept(ACCOUNT);
             if
-            :: d_step { s < LIMIT -> s = 0; who = me }; poke() /* AGAIN */
+            :: d_step { s < LIMIT -> s = 0; who = me; again = true }; poke() /* AGAIN */
             :: d_step { else -> s = 0 }
             fi
         fi
@@ -154,7 +219,7 @@ inline take_in_turn(than)
 /* select_take with one account: judged first. */
 inline choose(than)
 {
-    sum(ACCOUNT);
+    sum_kept(ACCOUNT);
     if
     :: d_step { s < LIMIT -> s = 0 }; take_in_turn(than)
     :: d_step { else -> s = 0 }
@@ -164,13 +229,20 @@ inline choose(than)
 /* gate_wait at the pool */
 inline wait_for_group()
 {
-    push(POOL);
+#ifndef NOFRESH
+    if
+    :: count[POOL] == 0 -> HELD(POOL, me) = NOBODY /* FRESH: not tried in any round */
+    :: else
+    fi;
+#endif
+    d_step { QUEUE(POOL, count[POOL]) = mine; count[POOL] = count[POOL] + 1 };
+    d_step { HEAD(POOL, me) = QUEUE(POOL, 0); PUSHED(mine); NOTE_WHO_WAITS }; /* PUBLISH */
 #ifndef NOSECOND
     look_for_older(POOL, mine, me);
     if
     :: count[POOL] == 1 && !older -> choose(mine); /* SECOND */
         if
-        :: got -> go_in(); pop(POOL);
+        :: got -> go_in_order(mine); pop(POOL);
 #ifndef NOBATON
             wake_oldest(POOL) /* BATON */
 #endif
@@ -206,17 +278,17 @@ inline wait_for_account()
 
 inline arrive_in_group()
 {
-    d_step { pools--; tickets++; mine = tickets };
+    d_step { pools--; tickets++; mine = tickets; NOTE_WHO_WAITS };
     look_for_older(POOL, mine, NOBODY);
     if
     :: !older -> choose(mine)
     :: else -> older = false
     fi;
     if
-    :: got -> go_in()
+    :: got -> go_in_order(mine)
     :: else -> wait_for_group()
     fi;
-    mine = 0
+    d_step { mine = 0; again = false; FORGET_WHO_WAITS }
 }
 
 inline arrive_bound()
@@ -225,7 +297,7 @@ inline arrive_bound()
     look_for_older(POOL, mine, NOBODY);
     elders = older;
     d_step { older = false };
-    sum(0);
+    sum_kept(0);
     if
     :: d_step { s < LIMIT && elders -> s = 0 }; wait_for_group()
     :: d_step { s < LIMIT && !elders -> s = 0 }; take_in_turn(mine);
@@ -235,7 +307,7 @@ inline arrive_bound()
         fi
     :: d_step { s >= LIMIT -> s = 0 }; wait_for_account()
     fi;
-    d_step { mine = 0; elders = false }
+    d_step { mine = 0; elders = false; again = false; FORGET_WHO_WAITS }
 }
 
 /* serve_plain: the account's own queue */
@@ -284,19 +356,67 @@ inline is_elder(w)
     fi
 }
 
+inline give()
+{
+    FOR_POOLS(begin_round);
+    HELD(ACCOUNT, me) = HELD(ACCOUNT, me) - 1; /* SUB */
+    FOR_POOLS(end_round);
+    wake_oldest(ACCOUNT); /* GIVEWAKE */
+#ifndef NOPOOLWAKE
+    FOR_POOLS(wake_oldest)
+#endif
+}
+
+inline is_giver(w)
+{
+    if
+    :: w != me && GIVING(POOL, w) -> noisy = true
+    :: else
+    fi
+}
+
+/* The round that begins now, and whether somebody is about to give: then what is tried and not had
+ * says nothing, and he wakes the oldest when he has given. */
+inline begin_pass()
+{
+    d_step { now = round[POOL]; moved = true; NOTE_WHO_WAITS };
+#ifndef NOQUIET
+    d_step { is_giver(0) };
+    d_step { is_giver(1) }
+#if W > 2
+    ;
+    d_step { is_giver(2) }
+#endif
+#endif
+}
+
+/* It has what became free after the elders had been looked for: theirs. */
+inline check_taken()
+{
+#ifndef NOCHECK
+    if
+    :: round[POOL] != now ->
+        look_for_older(POOL, QUEUE(POOL, 0), me);
+        if
+        :: d_step { older -> older = false; got = false }; give() /* UNDO */
+        :: else
+        fi
+    :: else
+    fi
+#else
+    skip
+#endif
+}
+
 /* serve_pool: ours, oldest first, then the process with the next younger head. A pass is begun anew
  * only between gives, so that it needs no bound here. */
 inline serve_group()
 {
-    d_step { mine = QUEUE(POOL, 0); moved = true };
-    now = round[POOL];
+    mine = QUEUE(POOL, 0);
+    begin_pass();
     do
-    :: count[POOL] == 0 -> break
+    :: count[POOL] == 0 || noisy -> break
     :: else ->
-        if
-        :: round[POOL] != now -> now = round[POOL]; moved = true
-        :: else
-        fi;
         best = (moved -> QUEUE(POOL, 0) : 0);
         who = NOBODY;
         d_step { is_elder(0) };
@@ -309,8 +429,18 @@ inline serve_group()
         :: else -> moved = false; choose(QUEUE(POOL, 0))
         fi;
         if
-        :: got -> go_in(); pop(POOL); moved = true /* TURN */
-        :: else -> break
+        :: got -> check_taken()
+        :: else
+        fi;
+        if
+        :: got -> go_in_order(QUEUE(POOL, 0)); pop(POOL); moved = true /* TURN */
+        :: !got && again -> break
+        :: !got && !again && round[POOL] == now -> break
+        :: else
+        fi;
+        if
+        :: round[POOL] != now -> begin_pass()
+        :: else
         fi
     od;
     if
@@ -321,6 +451,7 @@ inline serve_group()
 #else
         who = 0
 #endif
+    :: noisy || again -> noisy = false
     :: else ->
         HELD(POOL, me) = now; /* TRIED */
 #ifndef NOPASS
@@ -334,17 +465,7 @@ inline serve_group()
         poke() /* BATON */
 #endif
     fi;
-    d_step { mine = 0; now = 0; moved = false; best = 0; who = 0 }
-}
-
-inline give()
-{
-    begin_rounds();
-    HELD(ACCOUNT, me) = HELD(ACCOUNT, me) - 1; /* SUB */
-    wake_oldest(ACCOUNT);                      /* GIVEWAKE */
-#ifndef NOPOOLWAKE
-    wake_pools()
-#endif
+    d_step { mine = 0; now = 0; moved = false; again = false; best = 0; who = 0; FORGET_WHO_WAITS }
 }
 
 inline leave_account()
@@ -373,7 +494,8 @@ proctype Worker(byte me)
     byte s = 0, best = 0, who = 0, mine = 0, now = 0, bounds, pools, count[GATES];
     byte q[GATES * (REQS + 1)];
     bool got = false, older = false, elders = false, refused = false, ring = false;
-    bool moved = false, deferred = false;
+    bool moved = false, deferred = false, again = false, noisy = false;
+    byte seen[W];
     bounds = (me == 0 -> BOUND_0 : (me == 1 -> BOUND_1 : BOUND_2));
     pools = (me == 0 -> POOL_0 : (me == 1 -> POOL_1 : POOL_2));
 born:
@@ -414,7 +536,9 @@ born:
     :: d_step { life[me] == DYING ->
             life[me] = GONE;
             s = 0; best = 0; who = 0; mine = 0; got = false; older = false; elders = false;
-            refused = false; ring = false; now = 0; moved = false; deferred = false; count[0] = 0; count[POOL] = 0;
+            refused = false; ring = false; now = 0; moved = false; deferred = false;
+            again = false; noisy = false; FORGET_WHO_WAITS;
+            count[0] = 0; count[POOL] = 0;
             QUEUE(0, 0) = 0; QUEUE(0, 1) = 0; QUEUE(POOL, 0) = 0; QUEUE(POOL, 1) = 0;
 #if REQS > 1
             QUEUE(0, 2) = 0; QUEUE(POOL, 2) = 0;
@@ -455,10 +579,27 @@ end:
         d_step { life[k] == GONE -> crashes++ };
         n = 0;
         do
-        :: n < GATES ->
+        :: n < GATES && IS_POOL(n) ->
+            GIVING(n, k) = true;
+            HEAD(n, k) = 0;          /* CLEAR */
+            round[n] = round[n] + 1; /* ROUND */
+            n++
+        :: n < GATES && !IS_POOL(n) -> n++
+        :: n == GATES -> break
+        od;
+        n = 0;
+        do
+        :: n < GATES && !IS_POOL(n) ->
             HEAD(n, k) = 0; /* CLEAR */
-            d_step { HELD(n, k) = 0; n++ }
-        :: else -> break
+            d_step { HELD(n, k) = 0; SET_TRYING(n, k, false); n++ }
+        :: n < GATES && IS_POOL(n) -> n++
+        :: n == GATES -> break
+        od;
+        n = 0;
+        do
+        :: n < GATES && IS_POOL(n) -> d_step { HELD(n, k) = 0; GIVING(n, k) = false; n++ }
+        :: n < GATES && !IS_POOL(n) -> n++
+        :: n == GATES -> break
         od;
         wake_all();
 #if COMEBACKS > 0

@@ -194,14 +194,26 @@ inline wake_all()
 
 /* --- one gate --- */
 
+/* Of a word that is added and perhaps taken back a bit says which it is (pool.pml looks at it). */
+#ifdef TRIES
+bool trying[GATES * W];
+#define TRYING(g, w) trying[(g) * W + (w)]
+#define SET_TRYING(g, w, is) TRYING(g, w) = is
+#else
+#define SET_TRYING(g, w, is) skip
+#endif
+
 inline try_take(g)
 {
-    HELD(g, me) = HELD(g, me) + 1; /* ADD */
-    sum(g);                        /* SUM */
+    d_step { HELD(g, me) = HELD(g, me) + 1; SET_TRYING(g, me, true) }; /* ADD */
+    sum(g);                                                          /* SUM */
     if
-    :: d_step { s <= LIMIT -> s = 0; got = true }
+    :: d_step { s <= LIMIT -> s = 0; got = true };
+#ifdef TRIES
+        TRYING(g, me) = false /* KEEP */
+#endif
     :: d_step { else -> s = 0; got = false };
-        HELD(g, me) = HELD(g, me) - 1; /* BACK */
+        d_step { HELD(g, me) = HELD(g, me) - 1; SET_TRYING(g, me, false) }; /* BACK */
 #ifndef NOBACKWAKE
         wake_if_room(g, g) /* BACKWAKE */
 #endif

@@ -257,6 +257,20 @@ start_newcomer(struct newcomer *it, const char *fault)
     return pid;
 }
 
+/* Until some process has added its 1 and has neither kept it nor taken it back. */
+static void
+wait_for_try(const struct segment *segment, uint32_t gate)
+{
+    for (bool tries = false; !tries;) {
+        for (uint32_t slot = 0; slot < segment->slots; slot++) {
+            const struct gate_cell *cell =
+                &segment->gate_cells[(size_t)gate * segment->stride + slot];
+            tries = tries || atomic_load(&cell->held) >= GATE_TRYING;
+        }
+        usleep(100);
+    }
+}
+
 Test(gate, backing_off_wakes_whom_it_stood_in_the_way_of, .timeout = 90)
 {
     struct pair pair;
@@ -268,17 +282,32 @@ Test(gate, backing_off_wakes_whom_it_stood_in_the_way_of, .timeout = 90)
     cr_assert(gate_take(segment, 3, pair.gate, 1, 0) == ERR_OK);
     /* It found the gate full, and dawdles before it takes its 1 back. */
     pid_t pid = start_newcomer(&it, "gate.before_back=sleep300");
-    while (gate_held(segment, pair.gate) < 2) {
-        usleep(100);
-    }
+    wait_for_try(segment, pair.gate);
     cr_expect(!gate_wait(&pair.a, pair.gate, &waiter.gate));
     gate_give(segment, 3, pair.gate, NULL, 0);
     turn(&pair.test, &pair.a);
-    cr_expect(waiter.turns == 0 && gate_held(segment, pair.gate) == 1, "its 1 is in the way");
+    cr_expect(waiter.turns == 0 && gate_held(segment, pair.gate) == 0, "its 1 is in the way");
     waitpid(pid, NULL, 0);
     cr_expect(is_poked(&pair.test, pair.a.slot));
     turn(&pair.test, &pair.a);
     cr_expect(waiter.turns == 1);
+    pair_free(&pair);
+}
+
+Test(gate, what_another_only_tries_does_not_make_it_full, .timeout = 90)
+{
+    struct pair pair;
+    pair_make(&pair, GATE_ACCOUNT);
+    struct segment *segment = &pair.test.segment;
+    struct newcomer it = { segment, pair.gate };
+    pid_t pid = start_newcomer(&it, "gate.after_add=kill");
+    waitpid(pid, NULL, 0);
+    cr_expect(gate_held(segment, pair.gate) == 0 && gate_load(segment, pair.gate).held == 0);
+    struct gate_view view;
+    gate_read(segment, pair.gate, &view);
+    cr_expect(view.held == 0);
+    cr_expect(gate_take(segment, pair.a.slot, pair.gate, 1, 100) == ERR_FULL, "it may keep its 1");
+    cr_expect(is_poked(&pair.test, pair.a.slot), "and may not: we look again");
     pair_free(&pair);
 }
 

@@ -23,8 +23,17 @@ enum sse_line_state {
 void
 sse_init(struct sse *sse)
 {
-    *sse = (struct sse){ .line_state = SSE_LINE_START };
+    *sse = (struct sse){ .line_state = SSE_LINE_START, .kept_bytes_max = SSE_KEPT_BYTES_MAX };
     buf_init(&sse->kept, SSE_KEPT_BYTES_MAX);
+}
+
+void
+sse_bound(struct sse *sse, uint32_t kept_bytes_max)
+{
+    CHECK(!sse_is_inside(sse));
+    buf_fini(&sse->kept);
+    buf_init(&sse->kept, kept_bytes_max);
+    sse->kept_bytes_max = kept_bytes_max;
 }
 
 void
@@ -121,7 +130,7 @@ sse_report(struct sse *sse, struct str raw, size_t end, bool only_with_data, sse
 {
     struct sse_event event = { .raw = raw, .end = end };
     struct buf joined;
-    buf_init(&joined, SSE_KEPT_BYTES_MAX);
+    buf_init(&joined, sse->kept_bytes_max);
     struct str fields = raw;
     if (!sse->is_started && str_starts(raw, STR(SSE_BOM))) {
         fields = str_skip(raw, sizeof(SSE_BOM) - 1);
@@ -207,7 +216,7 @@ sse_keep(struct sse *sse, struct str part)
 static void
 sse_end_event(struct sse *sse, struct str part, size_t end, sse_fn on_event, void *context)
 {
-    bool is_whole = buf_len(&sse->kept) == 0 && part.len <= SSE_KEPT_BYTES_MAX;
+    bool is_whole = buf_len(&sse->kept) == 0 && part.len <= sse->kept_bytes_max;
     if (!is_whole) {
         sse_keep(sse, part);
     }

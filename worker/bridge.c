@@ -253,7 +253,9 @@ bridge_head(struct relay *relay)
 {
     struct stream *stream = &relay->stream;
     stream->is_careful = true; /* what the client gets are whole events */
-    if (!stream->reads_sse) {
+    if (stream->reads_sse) {
+        sse_bound(&stream->sse, TRANSLATE_EVENT_BYTES_MAX);
+    } else {
         buf_fini(&stream->tail);
         buf_init(&stream->tail, TRANSLATE_ANSWER_BYTES_MAX);
     }

@@ -42,7 +42,7 @@ prepare(void)
     for (size_t i = 0; i < sizeof standard / sizeof standard[0]; i++) {
         play_must_ctl("account", "remove", standard[i], NULL);
     }
-    add_account("only-chat", "openai", "chat", "to-chat*,both,fake-n40*");
+    add_account("only-chat", "openai", "chat", "to-chat*,both,fake-n40*,fake-n2-*");
     add_account("only-anthropic", "anthropic", "anthropic", "to-anthropic*,both");
 }
 
@@ -131,6 +131,20 @@ long_answers_come_whole(void)
     }
 }
 
+/* One event that is longer than what is kept of one where nothing is translated: an image, or the
+ * arguments of a call in one piece. */
+static void
+an_event_of_a_megabyte_comes_whole(void)
+{
+    static const struct asker *const askers[] = { &responses, &anthropic };
+    for (size_t i = 0; i < 2; i++) {
+        struct play_answer a = ask(askers[i], "fake-n2-gap0-bigchunk1048576", ",\"stream\":true");
+        PLAY_CHECK(a.status == 200 && a.whole && strlen(a.body) > 2 * 1048576, "%d %zu", a.status,
+                   strlen(a.body));
+        PLAY_CHECK(strstr(a.body, askers[i]->last) != NULL, "cut: %zu", strlen(a.body));
+    }
+}
+
 static void
 the_clients_dialect_is_never_translated(void)
 {
@@ -163,6 +177,7 @@ static const struct play_test tests[] = {
     { "streams_in_the_clients_dialect", streams_in_the_clients_dialect, 0 },
     { "calls_of_tools_come_through", calls_of_tools_come_through, 0 },
     { "long_answers_come_whole", long_answers_come_whole, 0 },
+    { "an_event_of_a_megabyte_comes_whole", an_event_of_a_megabyte_comes_whole, 0 },
     { "the_clients_dialect_is_never_translated", the_clients_dialect_is_never_translated, 0 },
     { "what_cannot_cross_is_refused", what_cannot_cross_is_refused, 0 },
     { "a_model_that_nobody_has_is_not_found", a_model_that_nobody_has_is_not_found, 0 },

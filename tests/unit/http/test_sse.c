@@ -213,6 +213,48 @@ Test(sse, reports_an_overlong_event_as_cut)
     free(text);
 }
 
+struct big {
+    size_t data_bytes;
+    uint32_t cut;
+    uint32_t count;
+};
+
+static void
+on_big(void *context, const struct sse_event *event)
+{
+    struct big *big = context;
+    big->count++;
+    big->cut += event->is_cut;
+    big->data_bytes = event->data.len > big->data_bytes ? event->data.len : big->data_bytes;
+}
+
+/* Who needs the whole event says how long one may be. */
+Test(sse, keeps_longer_events_when_asked_to)
+{
+    const size_t body = 3u * SSE_KEPT_BYTES_MAX;
+    char *text = malloc(body + 64);
+    size_t len = (size_t)snprintf(text, 64, "data: ");
+    memset(text + len, 'x', body);
+    len += body;
+    len += (size_t)snprintf(text + len, 32, "\n\ndata: small\n\n");
+    static const uint32_t bounds[] = { 4u * SSE_KEPT_BYTES_MAX, 2u * SSE_KEPT_BYTES_MAX };
+    for (size_t i = 0; i < 2; i++) {
+        struct sse sse;
+        struct big big = { .count = 0 };
+        sse_init(&sse);
+        sse_bound(&sse, bounds[i]);
+        for (size_t at = 0; at < len; at += 65536) {
+            size_t step = len - at < 65536 ? len - at : 65536;
+            sse_feed(&sse, str_make(text + at, step), on_big, &big);
+        }
+        cr_expect_eq(big.count, 2);
+        cr_expect_eq(big.cut, i == 0 ? 0 : 1, "longer than the bound");
+        cr_expect_eq(big.data_bytes, i == 0 ? body : strlen("small"));
+        sse_fini(&sse);
+    }
+    free(text);
+}
+
 /* One feed takes the quick way where it can; bytes one by one never do. */
 Test(sse, reads_random_streams_whole_as_it_reads_them_byte_by_byte)
 {

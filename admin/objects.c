@@ -20,10 +20,12 @@
 #include "proto/caps.h"
 #include "proto/dialect.h"
 #include "proto/effort.h"
+#include "shm/gate.h"
 #include "shm/health.h"
 #include "shm/lack.h"
 #include "shm/spell.h"
 #include "store/ledger.h"
+#include "store/match.h"
 #include "store/object.h"
 
 /* One request's work; the object is too large for the stack of a deep call. */
@@ -257,6 +259,26 @@ forget_failures(const struct work *work)
     }
 }
 
+/* Who waits for an account of its groups tries again: this one may serve it now. */
+static void
+wake_waiters(const struct work *work)
+{
+    static struct group group;
+    struct segment *segment = work->recorder->segment;
+    const char *groups = work->object.account.groups;
+    struct str rest = str_of(groups[0] == '\0' ? OBJECT_DEFAULT_GROUP : groups);
+    struct str name;
+    uint32_t pools[GROUPS_PER_ACCOUNT_MAX];
+    uint32_t count = 0;
+    while (count < GROUPS_PER_ACCOUNT_MAX && match_next(&rest, &name)) {
+        if (ledger_find(ledger_of(work), MODEL_GROUP, name, &group) == ERR_OK &&
+            gate_peek(segment, GATE_POOL, group.id, &pools[count]) == ERR_OK) {
+            count++;
+        }
+    }
+    gate_wake(segment, GATE_INDEX_NONE, pools, count);
+}
+
 /* The record is in the store as it is now, or is gone: whoever uses it reads it again. */
 static void
 tell(struct work *work, bool is_gone)
@@ -265,6 +287,7 @@ tell(struct work *work, bool is_gone)
     case MODEL_ACCOUNT:
         census_note(work->recorder, &work->object.account, is_gone);
         recorder_changed(work->recorder);
+        wake_waiters(work);
         break;
     case MODEL_GROUP:
         recorder_changed(work->recorder);
@@ -429,6 +452,7 @@ handle_account_verb(struct work *work, struct str verb)
     } else if (str_equal(verb, STR("reset"))) {
         forget_failures(work);
         forget_spells(work);
+        wake_waiters(work);
         answer_object(work, 200);
     } else {
         api_error(work->request, 404, "not_found", "An account has no such verb");

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "store/keycache.h"
@@ -19,7 +20,12 @@
 #include "store/snapshot.h"
 #include "store/tally.h"
 
+#define KEYS_SHIFT 32u /* of a version: the half that keys, users and plans have */
 #define RETRY_MS 1000u /* after a failed load: one line in the log a second, not one a request */
+/* A load that takes long holds up streams; accounts that change all the time (ten thousand are
+ * being made) must not take more than a tenth of a process. */
+#define LONG_LOAD_MS 20u
+#define LONG_LOAD_REST 10u /* times as long */
 
 /*
  * What the caller knows as a view: a snapshot of accounts and groups, which several views may
@@ -40,6 +46,7 @@ struct catalog {
     struct view *current; /* NULL before the first load */
     struct list views;    /* all that somebody holds */
     uint64_t retry_ms;    /* no new load before; 0 = at once */
+    bool has_failed;      /* the last load */
     struct catalog_key scratch;
 };
 
@@ -193,23 +200,48 @@ load_view(struct catalog *catalog, uint64_t version)
     return err;
 }
 
+/* Accounts, groups and prices are others by now: loads them, unless it is too early for that. */
+static enum err
+renew(struct catalog *catalog, uint64_t version)
+{
+    uint64_t start_ms = clock_now_ms();
+    if (start_ms < catalog->retry_ms) {
+        return catalog->has_failed ? ERR_IO : ERR_OK;
+    }
+    FAULT("catalog.load");
+    enum err err = load_view(catalog, version);
+    uint64_t end_ms = clock_now_ms();
+    uint64_t took_ms = end_ms - start_ms;
+    catalog->has_failed = err != ERR_OK;
+    catalog->retry_ms = catalog->has_failed       ? start_ms + RETRY_MS
+                        : took_ms >= LONG_LOAD_MS ? end_ms + took_ms * LONG_LOAD_REST
+                                                  : 0;
+    return err;
+}
+
 enum err
 catalog_view(struct catalog *catalog, uint64_t version, struct catalog_view **out)
 {
-    struct view *current = catalog->current;
     enum err err = ERR_OK;
-    if (current == NULL || (uint32_t)current->view.version != (uint32_t)version) {
-        uint64_t now_ms = clock_now_ms();
-        err = ERR_IO;
-        if (now_ms >= catalog->retry_ms) {
-            err = load_view(catalog, version);
-            catalog->retry_ms = err == ERR_OK ? 0 : now_ms + RETRY_MS;
-        }
-    } else if (current->view.version != version || keycache_is_full(&current->keys)) {
-        err = begin_view(catalog, version, current->snapshot);
+    if (catalog->current == NULL || (uint32_t)catalog->current->view.version != (uint32_t)version) {
+        err = renew(catalog, version);
+    }
+    struct view *current = catalog->current;
+    bool has_other_keys =
+        current != NULL && current->view.version >> KEYS_SHIFT != version >> KEYS_SHIFT;
+    if (err == ERR_OK && (has_other_keys || keycache_is_full(&current->keys))) {
+        uint64_t keys_version = version >> KEYS_SHIFT << KEYS_SHIFT;
+        err =
+            begin_view(catalog, keys_version | (uint32_t)current->view.version, current->snapshot);
     }
     *out = catalog->current == NULL ? NULL : &catalog->current->view;
     return err;
+}
+
+uint32_t
+catalog_find_group(const struct catalog_view *view, uint64_t id)
+{
+    return snapshot_find_group(((const struct view *)(const void *)view)->snapshot, id);
 }
 
 /* A key and its user in one read transaction; both are decoded into the scratch place. */

@@ -104,11 +104,15 @@ void catalog_brief(const struct catalog_account *account, uint32_t (*speaks)(con
  * are read only when the lower half of it is another than last time; with another upper half only
  * keys are read anew, each when it is asked for. On failure the old view stays and *out is it (NULL
  * when there never was one); the store is asked again at most once a second then. The pointer is
- * good until the next catalog_view() call unless catalog_hold() is called.
+ * good until the next catalog_view() call unless catalog_hold() is called. Accounts that take long
+ * to read (thousands) are read again at the earliest after ten times as long: until then the view
+ * shows them as they were, with keys as they are.
  */
 MUST_CHECK enum err
 catalog_view(struct catalog *catalog, uint64_t version, struct catalog_view **out);
 void catalog_hold(struct catalog_view *view);
+/* Index into view->groups; UINT32_MAX: none has this id. */
+uint32_t catalog_find_group(const struct catalog_view *view, uint64_t id);
 void catalog_drop(struct catalog *catalog, struct catalog_view *view);
 
 /*

@@ -298,14 +298,25 @@ static enum err
 find_free_index(struct kv_txn *txn, uint32_t *out, char *why)
 {
     struct kv_cursor *cursor = NULL;
+    struct index_key first;
     struct str key;
     struct str value;
+    uint64_t count = 0;
     uint32_t index = 0;
-    enum err err = kv_cursor_open(txn, KV_INDEX, &cursor);
+    enum err err = kv_count(txn, KV_INDEX, &count);
+    err = err != ERR_OK ? err : kv_cursor_open(txn, KV_INDEX, &cursor);
     if (err != ERR_OK) {
         return err;
     }
-    err = kv_next(cursor, &key, &value);
+    err = kv_last(cursor, &key, &value);
+    bool is_dense = err == ERR_OK && key.len == sizeof(struct index_key) &&
+                    kv_unpack32(key.data) + 1ull == count;
+    if (is_dense) {
+        index = (uint32_t)count; /* as long as none was removed: no walk over thousands */
+        err = ERR_GONE;
+    } else {
+        err = kv_seek(cursor, make_index_key(&first, 0), &key, &value);
+    }
     while (err == ERR_OK && key.len == sizeof(struct index_key) && kv_unpack32(key.data) == index) {
         index++;
         err = kv_next(cursor, &key, &value);

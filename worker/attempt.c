@@ -15,6 +15,7 @@
 #include "worker/counting.h"
 #include "worker/culprit.h"
 #include "worker/dispatch.h"
+#include "worker/gatekeeper.h"
 #include "worker/relay.h"
 #include "worker/settle.h"
 #include "worker/workerconf.h"
@@ -52,6 +53,7 @@ static enum gate_turn
 on_try(struct gate_waiter *waiter)
 {
     struct relay *relay = LIST_OWNER(waiter, struct relay, waiter);
+    gatekeeper_renew(relay); /* an account may have been added for it */
     struct select_want want = attempt_want(relay);
     enum select_result result = bound_take(&want, false, &relay->choice);
     if (result != SELECT_OK) {

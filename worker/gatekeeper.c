@@ -200,6 +200,23 @@ gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply
     return refuse_unknown(relay, refusal);
 }
 
+void
+gatekeeper_renew(struct relay *relay)
+{
+    struct catalog_view *view = NULL;
+    CHECK(relay->view != NULL && !relay->has_choice);
+    if (worker_view(relay->worker, &view) != ERR_OK || view == relay->view) {
+        return;
+    }
+    uint32_t group = catalog_find_group(view, relay->group_id);
+    if (group != UINT32_MAX) {
+        catalog_hold(view);
+        catalog_drop(relay->worker->catalog, relay->view);
+        relay->view = view;
+        relay->group = group;
+    }
+}
+
 enum err
 gatekeeper_again(struct relay *relay, const struct catalog_key **out, struct reply *refusal)
 {

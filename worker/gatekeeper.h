@@ -28,6 +28,9 @@ gatekeeper_key(struct relay *relay, const struct catalog_key **out, struct reply
 MUST_CHECK enum err
 gatekeeper_again(struct relay *relay, const struct catalog_key **out, struct reply *refusal);
 
+/* While it waits for an account: those that there are now, if its group is still there. */
+void gatekeeper_renew(struct relay *relay);
+
 /* May this key ask for this model with an input of this size? ERR_DENIED with *refusal. */
 MUST_CHECK enum err
 gatekeeper_rules(struct relay *relay, const struct catalog_key *key, struct reply *refusal);

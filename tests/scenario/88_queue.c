@@ -239,7 +239,26 @@ flood_behind_is_served_behind(void)
     }
 }
 
+/* Waiting began before there was a second account. */
+static void
+waits_for_an_account_that_is_added(void)
+{
+    char *secret = play_text("%s/fresh.key", play_world.dir);
+    char *url = play_text("http://127.0.0.1:%u", play_world.fake_port);
+    play_write_file(secret, "sk-fresh-secret-ABCDwxyz\n");
+    hold();
+    waiters[0] = ask(play_world.key, "fake-n1", 900000);
+    wait_for("pool", "waiting", 1);
+    play_must_ctl("account", "add", "--name", "fresh", "--platform", "openai", "--base-url", url,
+                  "--api-key-file", secret, NULL);
+    read_answers(1);
+    play_must_ctl("account", "remove", "fresh", NULL);
+    play_reset(holder);
+    wait_for("account", "held", 0);
+}
+
 static const struct play_test tests[] = {
+    { "waits_for_an_account_that_is_added", waits_for_an_account_that_is_added, 60 },
     { "flood_of_one_key_delays_nobody", flood_of_one_key_delays_nobody, 120 },
     { "flood_behind_is_served_behind", flood_behind_is_served_behind, 120 },
     { "herd_is_served_in_order", herd_is_served_in_order, 400 },

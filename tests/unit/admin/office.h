@@ -84,16 +84,15 @@ office_fork(struct office *office, const char *fault)
     }
 }
 
-/* Settings may be changed in `confs`, before the fork. */
 static inline struct office *
-office_furnish(void)
+office_furnish_for(uint32_t accounts)
 {
     struct office *office = calloc(1, sizeof *office);
     cr_assert_not_null(office);
     tempdir_make();
     ledger_close(tempdir_ledger());
     office_set_confs(&office->confs);
-    testseg_make(&office->test, 6, 16, 64, 16);
+    testseg_make_for(&office->test, 6, 16, 64, 16, accounts);
     office->segment = &office->test.segment;
     cr_assert(pipe(office->life) == 0 && pipe(office->master) == 0);
     cr_assert(str_copy(office->path, sizeof office->path, str_of(tempdir_path("admin.sock"))));
@@ -110,6 +109,13 @@ office_furnish(void)
                                           .life_fd = office->life[0],
                                           .master_fd = office->master[1] };
     return office;
+}
+
+/* Settings may be changed in `confs`, before the fork. */
+static inline struct office *
+office_furnish(void)
+{
+    return office_furnish_for(16);
 }
 
 static inline struct office *

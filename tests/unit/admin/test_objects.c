@@ -1,6 +1,8 @@
 /* Users, keys, groups, accounts over the admin socket: made, changed, shown, refused. */
+#include "shm/gate.h"
 #include "shm/health.h"
 #include "shm/spell.h"
+#include "shm/wake.h"
 #include "tests/unit/admin/office.h"
 
 Test(objects, live_from_creation_to_removal)
@@ -159,6 +161,57 @@ Test(objects, name_the_field_that_is_wrong)
                   office->body);
     }
     cr_expect_eq(version_catalog(office->segment), version, "nothing was made");
+    office_close(office);
+}
+
+static enum gate_turn
+nothing_yet(struct gate_waiter *waiter)
+{
+    (void)waiter;
+    return GATE_TURN_FULL;
+}
+
+/* Has somebody rung since the last look? */
+static bool
+is_rung(const struct office *office, uint32_t slot)
+{
+    uint64_t pokes = 0;
+    bool is = read(office->test.fds[slot], &pokes, sizeof pokes) == (ssize_t)sizeof pokes;
+    wake_clear(office->segment, slot);
+    return is;
+}
+
+/* Who waits in a group's pool is told of an account that may serve it, and not of others. */
+Test(objects, wake_who_waits_for_an_account)
+{
+    struct office *office = office_open();
+    struct gate_local gates;
+    struct gate_waiter waiter = { .on_try = nothing_yet };
+    uint32_t slot = testseg_active(&office->test, SLOT_WORKER);
+    uint32_t pool = GATE_INDEX_NONE;
+    EXPECT(office, 201, "POST", "/v1/groups", "{\"name\":\"other\"}");
+    EXPECT(office, 201, "POST", "/v1/groups", "{\"name\":\"busy\"}");
+    uint64_t group_id = office_id(office, "/v1/groups/busy");
+    cr_assert_eq(gate_find(office->segment, GATE_POOL, group_id, &pool), ERR_OK);
+    cr_assert_eq(gate_init(&gates, office->segment, slot), ERR_OK);
+    gate_waiter_init(&waiter);
+    cr_assert(!gate_wait(&gates, pool, &waiter));
+    (void)is_rung(office, slot);
+    office_account(office, "away", ",\"group\":\"other\"");
+    cr_expect_not(is_rung(office, slot));
+    office_account(office, "here", ",\"group\":\"other,busy\"");
+    cr_expect(is_rung(office, slot), "made");
+    EXPECT(office, 200, "POST", "/v1/accounts/here/disable", "");
+    (void)is_rung(office, slot);
+    EXPECT(office, 200, "POST", "/v1/accounts/here/enable", "");
+    cr_expect(is_rung(office, slot), "enabled");
+    EXPECT(office, 200, "PATCH", "/v1/accounts/here", "{\"concurrency\":9}");
+    cr_expect(is_rung(office, slot), "more slots");
+    EXPECT(office, 200, "POST", "/v1/accounts/here/reset", "");
+    cr_expect(is_rung(office, slot), "reset");
+    gate_leave(&gates, &waiter);
+    gate_fini(&gates);
+    cr_assert(slot_leave(office->segment, slot));
     office_close(office);
 }
 

@@ -30,10 +30,11 @@ struct testseg {
 };
 
 static inline void
-testseg_make(struct testseg *test, uint32_t slots, uint32_t leases, uint32_t gates, uint32_t cells)
+testseg_make_for(struct testseg *test, uint32_t slots, uint32_t leases, uint32_t gates,
+                 uint32_t cells, uint32_t accounts)
 {
     snprintf(test->path, sizeof test->path, "/dev/shm/sub2api-test-%d", (int)getpid());
-    struct segment_want want = { slots, slots / 2, leases, gates, cells, 16, 1024, "test" };
+    struct segment_want want = { slots, slots / 2, leases, gates, cells, accounts, 1024, "test" };
     char why[SEGMENT_WHY_BYTES] = "";
     segment_remove(test->path);
     enum err err = segment_create(test->path, &want, &test->segment, why);
@@ -45,6 +46,12 @@ testseg_make(struct testseg *test, uint32_t slots, uint32_t leases, uint32_t gat
         cr_assert(test->fds[i] >= 0);
     }
     test->segment.wake_fds = test->fds;
+}
+
+static inline void
+testseg_make(struct testseg *test, uint32_t slots, uint32_t leases, uint32_t gates, uint32_t cells)
+{
+    testseg_make_for(test, slots, leases, gates, cells, 16);
 }
 
 static inline uint32_t

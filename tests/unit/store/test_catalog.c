@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/rand.h"
 #include "tests/unit/store/tempdir.h"
 
@@ -241,6 +242,32 @@ Test(catalog, a_changed_key_does_not_read_the_accounts_again)
     catalog_drop(catalog, old);
     catalog_close(catalog);
     cr_expect_eq(extras_made, 8);
+}
+
+/* Many changes of many accounts: one load, and the next one later; keys are not late. */
+Test(catalog, a_load_that_takes_long_is_not_repeated_at_once)
+{
+    prepare(fill);
+    struct catalog *catalog = open_catalog();
+    struct catalog_view *view = NULL;
+    fault_set("catalog.load=sleep40");
+    cr_assert_eq(catalog_view(catalog, 1, &view), ERR_OK);
+    uint64_t serial = view->serial;
+    find_key(catalog, "key-one", ERR_OK);
+    in_writer(change);
+    uint64_t start_ms = clock_now_ms();
+    cr_assert_eq(catalog_view(catalog, 2 | 1ull << 32, &view), ERR_OK);
+    cr_expect_eq(view->serial, serial);
+    cr_expect_eq(view->version, 1 | 1ull << 32);
+    cr_expect(find_key(catalog, "key-one", ERR_OK)->key.is_disabled);
+    while (view->serial == serial && clock_now_ms() < start_ms + 20000) {
+        usleep(10000);
+        cr_assert_eq(catalog_view(catalog, 2 | 1ull << 32, &view), ERR_OK);
+    }
+    cr_expect(lists(view, "g", "twin late early "), "in the end it is loaded");
+    cr_expect_eq(view->version, 2 | 1ull << 32);
+    cr_expect_geq(clock_now_ms() - start_ms, 350);
+    catalog_close(catalog);
 }
 
 /* Its index has no row in the segment: whoever looked there would die of it. */

@@ -113,11 +113,13 @@
     (4ull * 1024 * 1024 * 1024)                     /* answers kept for retries, in the store \
                                                      */
 #define OUTCOMES_TURN_BYTES_MAX (16u * 1024 * 1024) /* of them in one transaction */
-#define CARBON_BYTES_MAX (64u * 1024 * 1024)        /* copies of answers under way, of one worker */
-#define AUDIT_HOURS_MAX 200000u    /* that the records of a store may span: 22 years */
-#define AUDIT_OBJECTS_MAX 1048576u /* users, keys, groups, accounts, plans with totals */
-#define AUDIT_PROBLEMS_MAX 50u     /* told one by one; the others are counted */
-#define CATALOG_KEYS_MAX 1024u     /* keys a worker remembers, 9 KB each; then it starts anew */
+#define COST_HOLD_BYTES_MAX \
+    131072u /* of an answer that waits for its cost; half of what may wait */
+#define CARBON_BYTES_MAX (64u * 1024 * 1024) /* copies of answers under way, of one worker */
+#define AUDIT_HOURS_MAX 200000u              /* that the records of a store may span: 22 years */
+#define AUDIT_OBJECTS_MAX 1048576u           /* users, keys, groups, accounts, plans with totals */
+#define AUDIT_PROBLEMS_MAX 50u               /* told one by one; the others are counted */
+#define CATALOG_KEYS_MAX 1024u /* keys a worker remembers, 9 KB each; then it starts anew */
 
 /* --- shared segment --- */
 #define GATES_MAX 65536u
@@ -168,6 +170,9 @@ _Static_assert(CONN_OUT_BYTES_MAX > CONN_OUT_HIGH_BYTES + 2 * CONN_READ_BYTES,
                "one more read must fit behind the high mark");
 _Static_assert(CONN_IN_BYTES >= HEAD_BYTES_MAX, "a whole head fits the input buffer");
 _Static_assert(RING_CELLS_MAX >= LEASES_PER_SLOT_MAX, "every request in flight may end at once");
+_Static_assert(COST_HOLD_BYTES_MAX + CONN_OUT_HIGH_BYTES + 2 * CONN_READ_BYTES <=
+                   CONN_OUT_BYTES_MAX,
+               "what waited for its cost goes out in one write");
 _Static_assert(PARCEL_RING_BYTES >= 2 * PARCEL_BYTES_MAX, "one fits beside a gap at the end");
 _Static_assert(TARGET_BYTES_MAX < HEAD_BYTES_MAX && FIELD_BYTES_MAX < HEAD_BYTES_MAX,
                "a part fits the whole");

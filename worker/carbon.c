@@ -123,6 +123,26 @@ carbon_body(struct relay *relay, struct str bytes)
     }
 }
 
+bool
+carbon_has_room(const struct relay *relay, struct str bytes, uint32_t bytes_max)
+{
+    const struct carbon *carbon = relay->carbon;
+    return carbon->lost == OUTCOME_NONE && bytes.len <= bytes_max &&
+           buf_len(&carbon->bytes) + bytes.len <= bytes_max &&
+           relay->worker->carbon_bytes + bytes.len <= CARBON_BYTES_MAX;
+}
+
+void
+carbon_restart(struct relay *relay)
+{
+    struct carbon *carbon = relay->carbon;
+    if (carbon != NULL) {
+        clear(relay);
+        carbon->status = 0;
+        carbon->is_whole = false;
+    }
+}
+
 void
 carbon_end(struct relay *relay)
 {

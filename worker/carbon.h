@@ -1,10 +1,11 @@
 /*
  * carbon.h - a copy of an answer on its way to the client, for whoever asks the same again.
  *
- * Only requests with an Idempotency-Key have one, and only answers that are no streams. It holds
- * the lines of the head that belong to the answer itself (its type, its coding, the model; neither
- * ids nor limits, which are another request's) and the body as the client got it, translated or
- * not. When the client leaves and its provider's answer is read on, the copy goes on too.
+ * Only answers that are no streams have one: those to an Idempotency-Key, and those whose head
+ * waits for their cost (stream.h). It holds the lines of the head that belong to the answer itself
+ * (its type, its coding, the model; neither ids nor limits, which are another request's) and the
+ * body as the client got it, translated or not. When the client leaves and its provider's answer is
+ * read on, the copy goes on too.
  *
  * Bounds: one copy PARCEL_BYTES_MAX, all of a worker CARBON_BYTES_MAX. What does not fit is not
  * kept, and carbon_state() says so.
@@ -41,6 +42,10 @@ void carbon_head(struct relay *relay, uint16_t status, struct str fields);
 void carbon_head_unseen(struct relay *relay, const struct parser_head *head);
 /* Bytes of the client's answer, whether it is there or not. */
 void carbon_body(struct relay *relay, struct str bytes);
+/* Would they fit a copy of at most `bytes_max`? */
+bool carbon_has_room(const struct relay *relay, struct str bytes, uint32_t bytes_max);
+/* Another account answers: the copy begins anew. */
+void carbon_restart(struct relay *relay);
 /* The answer came whole. */
 void carbon_end(struct relay *relay);
 

@@ -139,10 +139,12 @@ replay(struct relay *relay, const struct outcome *outcome)
     struct server_request *request = relay->request;
     struct reply_to to = relay_reply_to(relay);
     struct str ids = reply_id_fields(&to);
+    bool has_cost = relay->worker->heritage->worker_conf->cost_header;
     struct str fields = arena_printf(&request->arena,
                                      "%.*s%.*sidempotency-replayed: true\r\n"
-                                     "original-request-id: %s\r\n",
-                                     STR_ARG(outcome->fields), STR_ARG(ids), outcome->request_id);
+                                     "original-request-id: %s\r\n%s",
+                                     STR_ARG(outcome->fields), STR_ARG(ids), outcome->request_id,
+                                     has_cost ? "x-sub2api-cost: 0\r\n" : "");
     if (fields.data == NULL) {
         return refuse_overloaded(relay, STR("Out of memory for this request"));
     }

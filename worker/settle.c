@@ -92,6 +92,17 @@ estimate_unseen(struct relay *relay)
     }
 }
 
+bool
+settle_cost(struct relay *relay, uint16_t status, int64_t *out_nano)
+{
+    static struct ledger_record record;
+    const struct lease_data *data = lease_mine(&relay->worker->leases, relay->lease);
+    fill_record(relay, data, status, NULL, &record);
+    charge_fill(relay, data, &record);
+    *out_nano = record.cost_nano;
+    return (record.flags & LEDGER_UNPRICED) == 0;
+}
+
 void
 settle_attempt(struct relay *relay)
 {

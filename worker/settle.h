@@ -11,6 +11,9 @@
 #ifndef WORKER_SETTLE_H
 #define WORKER_SETTLE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct relay;
 
 /*
@@ -20,6 +23,9 @@ struct relay;
  * last attempt's.
  */
 void settle_attempt(struct relay *relay);
+
+/* What the answer that has just come whole will cost its user. False: the model has no price. */
+bool settle_cost(struct relay *relay, uint16_t status, int64_t *out_nano);
 
 /* The relay is gone afterwards. */
 void settle_relay(struct relay *relay);

@@ -11,6 +11,7 @@
 #include "upstream/reach.h"
 #include "worker/bridge.h"
 #include "worker/carbon.h"
+#include "worker/pricetag.h"
 #include "worker/relay.h"
 #include "worker/tokens.h"
 #include "worker/workerconf.h"
@@ -83,6 +84,7 @@ stream_reset(struct relay *relay)
     sse_init(&stream->sse);
     usage_stream_init(&stream->usage, bridge_row(relay)->dialect);
     stream->is_error = false;
+    pricetag_drop(relay);
     stream->reads_sse = false;
     stream->is_careful = false;
     stream->is_paused = false;
@@ -115,6 +117,9 @@ stream_pass(struct relay *relay, struct str bytes)
 {
     struct stream *stream = &relay->stream;
     if (bytes.len == 0) {
+        return;
+    }
+    if (stream->is_held && pricetag_keep(relay, bytes)) {
         return;
     }
     stream->has_content = true;
@@ -183,17 +188,26 @@ stream_own_fields(struct relay *relay)
 }
 
 void
-stream_begin(struct relay *relay, uint16_t status, struct str fields, uint64_t body_bytes)
+stream_note_status(struct relay *relay, uint16_t status)
 {
-    CHECK(!relay->stream.is_begun && relay->request != NULL);
     relay->stream.is_begun = true;
     relay->status = status;
-    carbon_head(relay, status, fields);
-    server_begin(relay->request, status, fields, body_bytes);
-    relay->stream.sent_ms = now_of(relay);
     struct lease_data *data = lease_edit(&relay->worker->leases, relay->lease);
     data->status = status;
     lease_done(&relay->worker->leases, relay->lease);
+}
+
+void
+stream_begin(struct relay *relay, uint16_t status, struct str fields, uint64_t body_bytes)
+{
+    CHECK(!relay->stream.is_begun && relay->request != NULL);
+    if (pricetag_hold(relay, status, fields)) {
+        return;
+    }
+    carbon_head(relay, status, fields);
+    stream_note_status(relay, status);
+    server_begin(relay->request, status, fields, body_bytes);
+    relay->stream.sent_ms = now_of(relay);
 }
 
 void
@@ -273,6 +287,9 @@ length_of(const struct relay *relay, const struct parser_head *head)
 void
 stream_note_answer(struct relay *relay)
 {
+    if (relay->stream.is_held) {
+        return;
+    }
     relay->stream.is_answered = true;
     if (exchange_is_sent(&relay->exchange)) {
         relay->peek = NULL;
@@ -294,7 +311,7 @@ stream_head(struct relay *relay, const struct parser_head *head)
         buf_init(&stream->tail, REFUSAL_BYTES_MAX);
         stream->is_sse = stream->is_begun;
         if (relay->request != NULL && !stream->is_begun) {
-            stream->error_fields = join_fields(relay, head, stream_own_fields(relay));
+            stream->held_fields = join_fields(relay, head, stream_own_fields(relay));
         }
         return;
     }
@@ -346,8 +363,7 @@ on_event(void *context, const struct sse_event *event)
         bits = usage_event(&stream->usage, event->name, event->data);
     }
     if (was_careful) {
-        /* An event too long to be kept whole cannot be passed any more: better cut than falsified.
-         */
+        /* Too long to be kept whole, it cannot be passed any more: better cut than falsified. */
         stream->is_lossy = stream->is_lossy || event->is_cut;
         if ((bits & USAGE_EVENT_ONLY) == 0) {
             stream_pass(relay, event->raw);
@@ -419,8 +435,10 @@ stream_body(struct relay *relay, struct str bytes)
     }
     stream_pass(relay, bytes);
     if (stream->body_bytes > relay->worker->reach->conf->answer_bytes_max) {
-        exchange_stop(&relay->exchange);
-        stream_break(relay, 502, "upstream_error", STR("The upstream's answer is too large"));
+        relay_refuse(relay,
+                     &(struct reply){ .status = 502,
+                                      .code = "upstream_error",
+                                      .message = STR("The upstream's answer is too large") });
     }
 }
 
@@ -497,8 +515,9 @@ stream_end(struct relay *relay)
     }
     bool has_failed = (stream->usage.seen & USAGE_EVENT_FAILED) != 0;
     tokens_close(relay, !has_failed);
-    note_progress(relay);
     carbon_end(relay);
+    pricetag_show(relay);
+    note_progress(relay);
     if (relay->request != NULL) {
         struct server_request *request = relay->request;
         relay->request = NULL;
@@ -572,7 +591,7 @@ stream_pass_error(struct relay *relay)
     stream->is_begun = true;
     relay->status = stream->status;
     relay->request = NULL;
-    struct str fields = stream->error_fields;
+    struct str fields = stream->held_fields;
     if (relay->retry_after_s > 0) {
         fields = arena_printf(&request->arena, "%.*sretry-after: %u\r\n", STR_ARG(fields),
                               relay->retry_after_s);

@@ -32,6 +32,8 @@ struct stream {
     bool is_sse;      /* the client's answer is server-sent events */
     bool reads_sse;   /* the provider's is */
     bool is_begun;    /* the client got its head */
+    bool is_held;     /* its head waits for the answer's end, where its cost is known: the answer
+                         is in relay->carbon, and may still be another account's */
     bool is_careful;  /* passing event by event */
     bool is_lossy;    /* an event could not be passed whole: the stream must end with an error */
     bool is_paused;   /* the provider is not read: the client is slow */
@@ -40,14 +42,14 @@ struct stream {
     bool is_answered; /* an account's answer began: no other account may answer any more */
     bool has_content; /* a byte of the answer itself (not a comment) was passed on */
     bool counts_usage;
-    uint16_t status; /* the provider's */
-    struct str
-        error_fields;    /* of a provider's error answer, for the client; in the request's arena */
-    bool is_whole;       /* the tail holds the answer from its first byte to its last so far */
-    uint64_t body_bytes; /* of the provider's answer so far */
-    uint64_t turn_bytes; /* passed to the client since the last turn's end */
-    uint64_t input_tokens; /* estimated from the request */
-    uint64_t sent_ms;      /* last time something went to the client */
+    uint16_t status;        /* the provider's */
+    struct str held_fields; /* of an answer whose head waits (an error's, until it is judged), for
+                               the client; in the request's arena */
+    bool is_whole;          /* the tail holds the answer from its first byte to its last so far */
+    uint64_t body_bytes;    /* of the provider's answer so far */
+    uint64_t turn_bytes;    /* passed to the client since the last turn's end */
+    uint64_t input_tokens;  /* estimated from the request */
+    uint64_t sent_ms;       /* last time something went to the client */
     struct sse sse;
     struct buf tail;
     struct usage_stream usage; /* .usage is what is known */
@@ -72,6 +74,8 @@ void stream_room(struct relay *relay);
 
 /* The client's head goes out. `fields` as server_begin() wants them. */
 void stream_begin(struct relay *relay, uint16_t status, struct str fields, uint64_t body_bytes);
+/* The client's head is on its way: said in the lease too. */
+void stream_note_status(struct relay *relay, uint16_t status);
 /* Bytes of the client's answer. */
 void stream_pass(struct relay *relay, struct str bytes);
 /* The answer is this account's from here on: the request's own bytes are not needed again. */

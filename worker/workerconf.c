@@ -156,6 +156,15 @@ const struct setting workerconf_rows[] = {
       .help = "Tokens of an answer that a request is taken to need when it names no bound itself "
               "(max_tokens and the like), where tokens a minute are limited. They are reserved at "
               "its beginning together with its input; what was not used is free when it ends." },
+    { .key = "cost_header",
+      .type = SETTING_BOOL,
+      ROW(cost_header),
+      .standard = "no",
+      .unit = "",
+      .is_reloadable = true,
+      .help = "Answers that are no streams say what they cost: x-sub2api-cost, in dollars. Their "
+              "head waits for that until the answer is whole; one above 128 KiB goes out without "
+              "it. What a stream costs is known at its end: see GET /v1/usage." },
     { .key = "log_requests",
       .type = SETTING_CHOICE,
       ROW(log_requests),

@@ -30,6 +30,7 @@ struct workerconf {
     uint32_t idempotency_wait_ms; /* longest wait for a request with the same Idempotency-Key */
     uint32_t sticky_ms; /* a session keeps its account so long after its last answer; 0 = off */
     uint32_t output_tokens_guess; /* of a request that names no bound, for limits a minute */
+    bool cost_header;             /* answers that are no streams say what they cost */
     uint32_t log_requests;        /* enum workerconf_log: all, errors, none */
 };
 

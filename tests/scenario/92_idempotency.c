@@ -62,13 +62,21 @@ is_code(const struct play_answer *a, int status, const char *code, bool may_retr
     PLAY_CHECK(strstr(a->body, "Idempotency-Key") != NULL, "it does not name it: %s", a->body);
 }
 
-/* Requests that the ledger has of the test's key, when all is written. */
+/* Requests that the ledger has of the test's key, when all is written: when nothing comes any more.
+ */
 static uint64_t
 records(void)
 {
-    play_sleep(300);
-    struct play_run run = play_must_ctl("--json", "key", "show", "scenario", NULL);
-    return play_json_number(run.out, "totals.requests");
+    uint64_t before = UINT64_MAX;
+    uint64_t now = 0;
+    for (int i = 0; i < 20 && now != before; i++) {
+        before = now;
+        play_sleep(300);
+        struct play_run run = play_must_ctl("--json", "key", "show", "scenario", NULL);
+        now = play_json_number(run.out, "totals.requests");
+        before = i == 0 ? UINT64_MAX : before;
+    }
+    return now;
 }
 
 static void
@@ -225,15 +233,15 @@ static void
 streams_are_billed_once_and_not_kept(void)
 {
     play_fake_reset();
-    struct play_conn *c = send_it(CHAT, "stream", talk("fake-n30-gap100", ",\"stream\":true"));
+    struct play_conn *c = send_it(CHAT, "stream", talk("fake-n70-gap100", ",\"stream\":true"));
     PLAY_NEED(play_read_head(c, 3000).status == 200 && play_event(c, 3000) != NULL, "no stream");
-    struct play_answer a = ask(CHAT, "stream", talk("fake-n30-gap100", ",\"stream\":true"));
+    struct play_answer a = ask(CHAT, "stream", talk("fake-n70-gap100", ",\"stream\":true"));
     is_code(&a, 409, "idempotency_conflict", true);
     PLAY_CHECK(play_field(&a, "retry-after") != NULL, "%s", a.head);
-    while (play_event(c, 3000) != NULL) {
+    while (play_event(c, 5000) != NULL) {
     }
     play_close(c);
-    a = ask(CHAT, "stream", talk("fake-n30-gap100", ",\"stream\":true"));
+    a = ask(CHAT, "stream", talk("fake-n70-gap100", ",\"stream\":true"));
     is_code(&a, 409, "idempotency_already_served", false);
     PLAY_CHECK(strstr(a.body, "streams are not kept") != NULL, "%s", a.body);
     PLAY_CHECK(play_fake_stat("requests") == 1, "asked again");
@@ -380,7 +388,7 @@ static const struct play_test tests[] = {
 };
 
 static const char *const settings[] = { "worker.sticky_time=0", "master.workers=2",
-                                        "worker.idempotency_wait=2s", NULL };
+                                        "worker.idempotency_wait=5s", NULL };
 
 PLAY_GROUP(group, "idempotency", tests, settings, prepare)
 
@@ -428,3 +436,91 @@ static const struct play_test off_tests[] = {
 static const char *const off_settings[] = { "store.idempotency_time=0", NULL };
 
 PLAY_GROUP(off_group, "idempotency_off", off_tests, off_settings, NULL)
+
+/* --- what an answer costs --- */
+
+static void
+cost_prepare(void)
+{
+    play_standard();
+    play_must_ctl("account", "set", "openai", "--models", "fake-*", NULL);
+    play_must_ctl("account", "set", "claude", "--models", "fake-*,to-claude", NULL);
+    static const char *const priced[] = { "fake-in100-out40", "to-claude", "fake-size200000",
+                                          "fake-first1-cut0" };
+    for (size_t i = 0; i < sizeof priced / sizeof priced[0]; i++) {
+        play_must_ctl("price", "set", priced[i], "--input", "2.5", "--output", "10", NULL);
+    }
+}
+
+static const char *
+cost_of(const struct play_answer *a)
+{
+    const char *cost = play_field(a, "x-sub2api-cost");
+    return cost == NULL ? "none" : cost;
+}
+
+static void
+answers_say_what_they_cost(void)
+{
+    static const struct {
+        const char *path;
+        const char *body;
+        const char *cost;
+    } rows[] = {
+        { CHAT,
+          "{\"model\":\"fake-in100-out40\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}",
+          "0.00065" },
+        { "/v1/responses", "{\"model\":\"fake-in100-out40\",\"input\":\"a\"}", "0.00065" },
+        { "/v1/messages",
+          "{\"model\":\"fake-in100-out40\",\"max_tokens\":9,\"messages\":[{\"role\":"
+          "\"user\",\"content\":\"a\"}]}",
+          "0.00065" },
+        { "/v1beta/models/fake-in100-out40:generateContent",
+          "{\"contents\":[{\"role\":\"user\",\"parts\":[{\"text\":\"a\"}]}]}", "0.00065" },
+        { CHAT, "{\"model\":\"to-claude\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}",
+          "0.0000975" },
+        /* Longer than may wait; a stream; without a price. */
+        { CHAT,
+          "{\"model\":\"fake-size200000\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}",
+          "none" },
+        { CHAT,
+          "{\"model\":\"fake-in100-out40\",\"stream\":true,\"messages\":[{\"role\":\"user\","
+          "\"content\":\"a\"}]}",
+          "none" },
+        { CHAT, "{\"model\":\"fake-usage\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}",
+          "none" },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct play_answer a = play_post(rows[i].path, rows[i].body);
+        PLAY_CHECK(a.status == 200 && a.whole && a.body_len > 0, "%zu: %d", i, a.status);
+        PLAY_CHECK(strcmp(cost_of(&a), rows[i].cost) == 0, "%zu: %s not %s: %.400s", i, cost_of(&a),
+                   rows[i].cost, a.head);
+    }
+    struct play_run run = play_must_ctl("--json", "usage", "--count", "8", NULL);
+    PLAY_CHECK(strstr(run.out, "0.00065") != NULL, "%s", run.out);
+    /* What is given again costs nothing. */
+    struct play_answer a = ask(CHAT, "cost", talk("fake-in100-out40", ""));
+    PLAY_CHECK(a.status == 200 && strcmp(cost_of(&a), "0.00065") == 0, "%s", a.head);
+    struct play_answer b = ask(CHAT, "cost", talk("fake-in100-out40", ""));
+    PLAY_CHECK(is_replayed(&b) && strcmp(cost_of(&b), "0") == 0 && strcmp(a.body, b.body) == 0,
+               "%s", b.head);
+}
+
+/* Nothing had reached the client: the account that broke off is not the last one. */
+static void
+a_broken_answer_is_another_accounts(void)
+{
+    play_must_ctl("account", "set", "gemini", "--models", "none", NULL);
+    struct play_answer a = play_post(CHAT, talk("fake-first1-cut0", ""));
+    PLAY_CHECK(a.status == 200 && a.whole, "%d %s", a.status, a.body);
+    PLAY_CHECK(play_json(a.body, "choices.0.message.content") != NULL, "%s", a.body);
+}
+
+static const struct play_test cost_tests[] = {
+    { "answers_say_what_they_cost", answers_say_what_they_cost, 0 },
+    { "a_broken_answer_is_another_accounts", a_broken_answer_is_another_accounts, 0 },
+    { NULL, NULL, 0 },
+};
+static const char *const cost_settings[] = { "worker.cost_header=yes", NULL };
+
+PLAY_GROUP(cost_group, "cost_header", cost_tests, cost_settings, cost_prepare)

@@ -151,8 +151,7 @@ segment_bytes_used(const struct segment_want *want)
         return 0;
     }
     uint64_t fixed = SEGMENT_PAGE + sizeof(struct version_words) + sizeof(struct spell_table) +
-                     sizeof(struct lack_table) +
-                     CLAIMS_MAX * sizeof(struct claim) +
+                     sizeof(struct lack_table) + CLAIMS_MAX * sizeof(struct claim) +
                      sizes.slots * (sizeof(struct slot) + sizeof(struct counter_row)) +
                      sizes.gates * sizeof(struct gate_key) + sizes.sticky * sizeof(uint64_t);
     uint64_t ring = (uint64_t)sizes.ring_cells * (RING_PAYLOAD_BYTES + sizeof(struct ring_stamp));

@@ -288,9 +288,12 @@ bridge_body(struct relay *relay, struct str bytes)
         sse_feed(&stream->sse, bytes, on_event, relay);
         return;
     }
-    if (relay->bridge.translate != NULL && buf_append(&stream->tail, bytes) != ERR_OK) {
+    /* Also when its client is gone: its usage stands at the end. */
+    if (buf_append(&stream->tail, bytes) != ERR_OK) {
         stream->is_whole = false;
-        answer_lose(answer_of(relay));
+        if (relay->bridge.translate != NULL) {
+            answer_lose(answer_of(relay));
+        }
     }
 }
 

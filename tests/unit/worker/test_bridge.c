@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "proto/dialect.h"
+#include "shm/lease.h"
 #include "tests/unit/worker/pair.h"
 
 #define MESSAGES "/v1/messages"
@@ -215,6 +216,71 @@ Test(bridge, a_client_that_leaves_takes_the_translation_with_it, .timeout = 30)
         mill_settled(mill);
         forgive(mill);
     }
+    mill_stop(mill);
+}
+
+static void
+leave_to_drain(struct mill *mill, int client)
+{
+    const struct segment *segment = &mill->test.segment;
+    bool is_draining = false;
+    mill_reset(client);
+    for (int ms = 0; ms < MILL_WAIT_MS && !is_draining; ms++) {
+        for (uint32_t i = 0; i < segment->leases && !is_draining; i++) {
+            struct lease_view view;
+            is_draining = lease_read(segment, mill->slot, i, &view) == ERR_OK &&
+                          view.state == LEASE_HELD && view.action == LEASE_DRAINING;
+        }
+        usleep(1000);
+    }
+    cr_assert(is_draining);
+}
+
+/* The exact usage is what the operator wants it for; bounded as without translation. */
+Test(bridge, is_read_on_without_its_client_where_the_operator_wants_the_usage, .timeout = 30)
+{
+    struct mill *mill = make_chat();
+    mill->confs.worker.on_client_gone = WORKERCONF_DRAIN;
+    mill->confs.worker.drain_bytes = 10000;
+    mill_run(mill);
+    struct ledger_record record;
+    /* Behind the first word, before it, and of an answer that is no stream. */
+    for (int way = 0; way < 3; way++) {
+        int client = ask_messages(mill, way < 2 ? ",\"stream\":true" : "");
+        if (way == 0) {
+            mill_begin_stream(mill);
+            say(mill, CHAT_WORD);
+            mill_read(mill, client, "\"text\":\"word\"");
+        }
+        leave_to_drain(mill, client);
+        if (way == 1) {
+            mill_begin_stream(mill);
+            say(mill, CHAT_WORD);
+        }
+        if (way < 2) {
+            say(mill, CHAT_LAST);
+            mill_end_stream(mill);
+        } else {
+            mill_answer(mill, "200 OK", "application/json", CHAT_ANSWER);
+        }
+        mill_record(mill, &record);
+        cr_expect(record.in_fresh == 5 && record.out_total == 3, "%d: %u", way, record.status);
+        cr_expect_eq(record.source, LEDGER_UPSTREAM, "%d", way);
+        mill_settled(mill);
+    }
+    int client = ask_messages(mill, ",\"stream\":true");
+    mill_begin_stream(mill);
+    say(mill, CHAT_WORD);
+    mill_read(mill, client, "\"text\":\"word\"");
+    leave_to_drain(mill, client);
+    static char much[12000];
+    memset(much, 'x', sizeof much);
+    memcpy(much, "data: ", 6);
+    mill_chunk(mill, much, sizeof much);
+    mill_record(mill, &record);
+    cr_expect_str_eq(record.code, "client_gone");
+    mill_is_left(mill);
+    mill_settled(mill);
     mill_stop(mill);
 }
 

@@ -2,7 +2,9 @@
  * 20_faults.c - processes that abort at named points (base/fault.h), again and again, under load.
  *
  * A process started in the place of a dead one counts its passages anew, so it dies at the same
- * point after a while. The numbers are such that each life achieves something.
+ * point after a while. The numbers are such that each life achieves something, and mostly lasts
+ * longer than CHILD_QUICK_MS: who dies sooner, again and again, is started later and later, and the
+ * test would mostly wait.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -38,20 +40,20 @@ static const struct point worker_points[] = {
     { "lease.after_push", 150, NEED_NOTHING },    { "ring.before_publish", 150, NEED_NOTHING },
     { "ring.after_publish", 150, NEED_NOTHING },  { "settle.before_record", 150, NEED_NOTHING },
     { "settle.after_record", 150, NEED_NOTHING }, { "exchange.before_send", 150, NEED_NOTHING },
-    { "wake.before_bell", 100, NEED_NOTHING },
+    { "wake.before_bell", 100, NEED_NOTHING },    { "round.after_giving", 100, NEED_NOTHING },
+    { "gate.before_try", 100, NEED_NOTHING },     { "gate.before_check", 100, NEED_NOTHING },
 };
 
 /* Of the recorder, the keeper, and those who leave. */
 static const struct point other_points[] = {
-    { "ring.before_free", 12, NEED_NOTHING },   { "drainer.after_commit", 8, NEED_NOTHING },
-    { "drainer.before_free", 8, NEED_NOTHING }, { "ledger.before_commit", 8, NEED_NOTHING },
-    { "ledger.after_commit", 8, NEED_NOTHING }, { "drainer.after_orphans", 5, NEED_KILLS },
-    { "slot.between_sweeps", 5, NEED_KILLS },   { "slot.before_free", 5, NEED_KILLS },
-    { "gate.mid_clear", 70, NEED_KILLS },       { "gate.mid_sweep", 70, NEED_KILLS },
-    { "lease.after_notes", 5, NEED_KILLS },     { "names.before_answered", 2, NEED_NOTHING },
-    { "names.mid_put", 3, NEED_NOTHING },       { "job.before_asked", 2, NEED_TESTS },
-    { "job.after_running", 2, NEED_TESTS },     { "job.before_done", 2, NEED_TESTS },
-    { "slot.before_left", 1, NEED_RELOADS },
+    { "ring.before_free", 30, NEED_NOTHING },    { "drainer.after_commit", 30, NEED_NOTHING },
+    { "drainer.before_free", 30, NEED_NOTHING }, { "ledger.before_commit", 30, NEED_NOTHING },
+    { "ledger.after_commit", 30, NEED_NOTHING }, { "drainer.after_orphans", 5, NEED_KILLS },
+    { "slot.between_sweeps", 5, NEED_KILLS },    { "slot.before_free", 5, NEED_KILLS },
+    { "gate.mid_clear", 70, NEED_KILLS },        { "gate.mid_sweep", 70, NEED_KILLS },
+    { "lease.after_notes", 5, NEED_KILLS },      { "names.mid_put", 3, NEED_NOTHING },
+    { "job.before_asked", 2, NEED_TESTS },       { "job.after_running", 2, NEED_TESTS },
+    { "job.before_done", 2, NEED_TESTS },        { "slot.before_left", 1, NEED_RELOADS },
 };
 
 #define WORKER_POINTS (sizeof(worker_points) / sizeof(worker_points[0]))

@@ -97,7 +97,9 @@ char *crashload_text(void);
 void crash_start_load(const char *name);
 void crash_end_load(uint32_t missed_max);
 #define CRASH_BACK_MS 15000u /* a new process, generous: sanitizers on a busy machine */
-#define CRASH_REST_MS 30000u
+/* Who died at every start is started again after up to CHILD_DELAY_MS_MAX, and may do so a few
+ * times more before it has recorded what was left: three such delays were once not enough. */
+#define CRASH_REST_MS 60000u
 
 /* Before the first request of a test: what is in the ledger already does not count. */
 void crashbook_begin(void);

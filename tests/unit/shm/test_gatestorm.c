@@ -80,6 +80,13 @@ on_request_try(struct gate_waiter *waiter)
 }
 
 static void
+on_request_undo(struct gate_waiter *waiter)
+{
+    struct request *request = LIST_OWNER(waiter, struct request, waiter);
+    gate_give(here.segment, here.slot, arena->accounts[request->account], &arena->gate, 1);
+}
+
+static void
 begin(struct request *request)
 {
     gate_waiter_init(&request->waiter);
@@ -87,6 +94,7 @@ begin(struct request *request)
     request->waiter.arrived_ns = clock_now_ns();
     request->waiter.class_hash = (uint64_t)(rand_r(&seed) % 2);
     request->waiter.on_try = arena->is_pool ? on_request_try : NULL;
+    request->waiter.on_undo = arena->is_pool ? on_request_undo : NULL;
     request->waiter.on_turn = on_request_turn;
     request->account = 0;
     request->state = WAITING;
@@ -198,9 +206,10 @@ all_done(void)
 }
 
 static const char *const faults[] = {
-    "gate.after_add",    "gate.after_back",  "gate.after_sub",   "gate.after_publish",
-    "gate.after_leave",  "gate.after_turn",  "wake.before_bell", "gate.after_sum",
-    "gate.before_baton", "gate.before_pass",
+    "gate.after_add",     "gate.after_back",  "gate.after_sub",   "gate.after_publish",
+    "gate.after_leave",   "gate.after_turn",  "wake.before_bell", "gate.after_sum",
+    "gate.before_baton",  "gate.before_pass", "gate.before_try",  "gate.before_check",
+    "round.after_giving",
 };
 
 static void

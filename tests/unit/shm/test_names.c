@@ -117,6 +117,32 @@ Test(names, half_written_by_a_dead_keeper_are_unknown_until_the_next_one_writes)
     cr_expect(names_find(segment, STR("api.example.com"), &out) == ERR_OK && out.count == 1);
 }
 
+static void
+answer_first(void *context)
+{
+    uint32_t cursor = 0, cell = 0;
+    char host[NAME_HOST_BYTES];
+    if (names_next_wanted(context, &cursor, &cell, host)) {
+        names_answered(context, cell);
+    }
+}
+
+Test(names, question_that_a_keeper_died_of_is_found_by_the_next)
+{
+    struct testseg test;
+    testseg_make(&test, 4, 16, 16, 16);
+    struct segment *segment = &test.segment;
+    uint32_t worker = testseg_active(&test, SLOT_WORKER);
+    cr_assert(names_want(segment, worker, STR("h0.test")) == ERR_OK);
+    cr_assert(testseg_dies("names.before_answered=kill", answer_first, segment));
+    uint32_t cursor = 0, cell = 0;
+    char host[NAME_HOST_BYTES];
+    cr_assert(names_next_wanted(segment, &cursor, &cell, host) && strcmp(host, "h0.test") == 0);
+    names_answered(segment, cell);
+    cursor = 0;
+    cr_expect(!names_next_wanted(segment, &cursor, &cell, host), "once");
+}
+
 Test(names, beyond_the_table_push_out_the_oldest)
 {
     struct testseg test;

@@ -25,7 +25,7 @@ if ! command -v valgrind >/dev/null 2>&1; then
 fi
 count "take+give, segment for 2 workers" take 10000
 count "take+give, segment for 64 workers" take 10000 --workers 64
-for accounts in 10 100 1000 4000; do
+for accounts in 10 100 1000 10000; do
     count "selection among $accounts idle accounts" "select:i$accounts" 200
     count "selection among $accounts busy accounts" "select:b$accounts" 200
     count "selection among $accounts full accounts" "select:f$accounts" 200

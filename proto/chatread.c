@@ -10,6 +10,7 @@
 #include "proto/joiner.h"
 #include "proto/media.h"
 #include "proto/report.h"
+#include "proto/thinktag.h"
 
 struct choice {
     struct choice *next;
@@ -17,6 +18,8 @@ struct choice {
     uint32_t part; /* the open text, refusal or reasoning; 0 = none */
     enum hub_part_kind kind;
     struct joiner joiner;
+    struct thinktag tag;    /* with the cap inline_think */
+    struct joiner untagged; /* of the text before it is split at its tags */
     struct chatcalls calls;
     bool has_refused;
     bool is_finished;
@@ -131,6 +134,47 @@ add_text(struct chatread *reader, struct choice *choice, enum hub_part_kind kind
     return err == ERR_OK && text.len > 0 ? send(reader, choice, HUB_DELTA, text) : err;
 }
 
+/* --- reasoning between tags in the text --- */
+
+struct split {
+    struct chatread *reader;
+    struct choice *choice;
+};
+
+static enum err
+on_stretch(void *context, bool is_reasoning, struct str text)
+{
+    struct split *split = context;
+    enum err err = open_text(split->reader, split->choice, is_reasoning ? HUB_REASONING : HUB_TEXT);
+    return err == ERR_OK ? send(split->reader, split->choice, HUB_DELTA, text) : err;
+}
+
+static enum err
+add_content(struct chatread *reader, struct choice *choice, struct walk value)
+{
+    if (!reader->source.plan->caps.inline_think) {
+        return add_text(reader, choice, HUB_TEXT, value);
+    }
+    if (walk_kind(value) != JSON_STRING) {
+        return ERR_OK;
+    }
+    struct split split = { reader, choice };
+    struct str text;
+    enum err err = joiner_text(&choice->untagged, walk_value(value), &reader->scratch, &text);
+    return err == ERR_OK ? thinktag_feed(&choice->tag, text, on_stretch, &split) : err;
+}
+
+/* The text ends here: what might still have become a tag is text. */
+static enum err
+settle_text(struct chatread *reader, struct choice *choice)
+{
+    struct split split = { reader, choice };
+    struct str rest = joiner_flush(&choice->untagged);
+    enum err err = thinktag_feed(&choice->tag, rest, on_stretch, &split);
+    err = err == ERR_OK ? thinktag_flush(&choice->tag, on_stretch, &split) : err;
+    return err == ERR_OK ? close_text(reader, choice) : err;
+}
+
 /* Content as a list of parts: text, and Mistral's thinking. */
 static enum err
 add_list(struct chatread *reader, struct choice *choice, struct walk list)
@@ -238,7 +282,7 @@ add_calls(struct chatread *reader, struct choice *choice, struct walk delta)
     enum err err = ERR_OK;
     bool has_calls = walk_count(list) > 0 || walk_kind(legacy) == JSON_OBJECT;
     if (has_calls) {
-        err = close_text(reader, choice);
+        err = settle_text(reader, choice);
     }
     for (struct walk at = walk_first(list); walk_is_there(at) && err == ERR_OK;
          at = walk_next(at)) {
@@ -268,7 +312,7 @@ read_delta(struct chatread *reader, struct choice *choice, struct walk delta)
     enum err err = add_reasoning(reader, choice, delta);
     if (err == ERR_OK) {
         err = walk_kind(content) == JSON_ARRAY ? add_list(reader, choice, content)
-                                               : add_text(reader, choice, HUB_TEXT, content);
+                                               : add_content(reader, choice, content);
     }
     if (err == ERR_OK) {
         struct walk audio = walk_get(delta, STR("audio"));
@@ -352,7 +396,7 @@ finish(struct chatread *reader, struct choice *choice, struct walk reason)
     if (meaning == HUB_FINISH_ERROR) {
         return send_error(reader, 502, STR("{\"error\":{\"message\":\"the upstream failed\"}}"));
     }
-    enum err err = close_text(reader, choice);
+    enum err err = settle_text(reader, choice);
     if (err == ERR_OK) {
         err = chatcall_finish(&choice->calls, &common);
     }

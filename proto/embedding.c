@@ -121,6 +121,9 @@ embedding_to_chat(struct str body, struct str model, bool is_batch, struct arena
          at = is_batch ? walk_next(at) : (struct walk){ .doc = NULL }) {
         struct str text;
         err = content_text(walk_get(at, STR("content")), arena, &text);
+        if (err == ERR_OK && text.len == 0) {
+            return hub_refuse(problem, "must have parts with a text", "content");
+        }
         count(embedding, text);
         jsonw_str(&w, text);
     }

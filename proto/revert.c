@@ -10,6 +10,10 @@
 
 #define DEPTH_MAX 12u /* two to four levels of the writer each */
 
+/* Names of a propertyOrdering; a longer one orders nothing, because each name is looked for in it.
+ */
+#define ORDER_MAX 256u
+
 struct out {
     struct jsonw w;
     struct arena *arena;
@@ -53,16 +57,34 @@ restore_type(struct out *out, struct walk schema)
     jsonw_close(&out->w);
 }
 
-/* The order that propertyOrdering asks for, then the others. */
+/* Does a list of names have it before `end` (not there: anywhere)? */
+static bool
+is_named(struct walk list, struct str name, struct walk end)
+{
+    for (struct walk at = walk_first(list); walk_is_there(at); at = walk_next(at)) {
+        if (walk_is_there(end) && at.node == end.node) {
+            return false;
+        }
+        if (walk_is_text(at, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The order that propertyOrdering asks for, then the others; each once. */
 static void
 restore_properties(struct out *out, struct walk schema, struct walk properties, uint32_t depth)
 {
     struct walk order = walk_get_camel(schema, STR("propertyOrdering"));
+    if (walk_count(order) > ORDER_MAX) {
+        order = (struct walk){ .doc = NULL };
+    }
     jsonw_object(&out->w);
     for (struct walk at = walk_first(order); walk_is_there(at); at = walk_next(at)) {
         struct str name = walk_string(at, out->arena);
         struct walk property = walk_get(properties, name);
-        if (walk_is_there(property)) {
+        if (walk_is_there(property) && !is_named(order, name, at)) {
             put_name(out, name);
             restore_schema(out, property, depth + 1);
         }
@@ -70,11 +92,7 @@ restore_properties(struct out *out, struct walk schema, struct walk properties, 
     struct str name;
     for (struct walk at = walk_first_member(properties, out->arena, &name); walk_is_there(at);
          at = walk_next_member(at, out->arena, &name)) {
-        bool is_done = false;
-        for (struct walk one = walk_first(order); walk_is_there(one); one = walk_next(one)) {
-            is_done = is_done || walk_is_text(one, name);
-        }
-        if (!is_done) {
+        if (!is_named(order, name, (struct walk){ .doc = NULL })) {
             put_name(out, name);
             restore_schema(out, at, depth + 1);
         }

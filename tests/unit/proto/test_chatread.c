@@ -177,3 +177,24 @@ Test(chatread, failures)
     cr_expect_null(strstr(bench.tape.text, " E"), "%s", bench.tape.text);
     bench_fini(&bench);
 }
+
+/* Only with the cap: who writes about tags without it is quoted. */
+Test(chatread, reasoning_between_tags)
+{
+    static const char *const events[] = {
+        D("{'role':'assistant','content':' \\n<th'}"),
+        D("{'content':'ink>pl\\ud83d'}"),
+        D("{'content':'\\ude00an</thi'}"),
+        D("{'content':'nk>\\n\\nHi <think>'}"),
+        STOPPED("stop"),
+    };
+    struct bench bench;
+    bench_open(&bench);
+    bench.plan.caps.inline_think = true;
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        FED(fed(&bench, events[i]));
+    }
+    HEARD(&bench.tape, "Sx [1K 1+pl 1+\xf0\x9f\x98\x80"
+                       "an 1] [2T 2+Hi <think> 2] F0=0");
+    bench_fini(&bench);
+}

@@ -88,6 +88,14 @@ Test(embedding, that_cannot_cross_or_is_none_is_refused, .init = set_up, .fini =
     }
     problem.status = 0;
     buf_clear(&to);
+    static const char *const empty[] = { "{}", "{\"content\":{\"parts\":[]}}",
+                                         "{\"content\":{\"parts\":[{\"text\":\"\"}]}}", "[]" };
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        cr_expect_eq(
+            embedding_to_chat(str_of(empty[i]), STR("m"), false, &arena, &to, &embedding, &problem),
+            ERR_BAD, "%s", empty[i]);
+    }
+    problem = (struct hub_problem){ .status = 0 }; /* the first one stays */
     cr_expect_eq(embedding_to_chat(STR("{\"requests\":[]}"), STR("m"), true, &arena, &to,
                                    &embedding, &problem),
                  ERR_BAD);

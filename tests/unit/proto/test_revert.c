@@ -14,6 +14,8 @@ Test(revert, writes_what_everybody_else_understands)
         { "{\"type\":\"OBJECT\",\"properties\":{\"type\":{\"type\":\"INTEGER\"},\"b\":{}},"
           "\"propertyOrdering\":[\"b\",\"gone\"]}",
           "{\"type\":\"object\",\"properties\":{\"b\":{},\"type\":{\"type\":\"integer\"}}}" },
+        { "{\"properties\":{\"a\":{},\"b\":{}},\"propertyOrdering\":[\"b\",\"b\",\"a\",\"b\"]}",
+          "{\"properties\":{\"b\":{},\"a\":{}}}" },
         { "{\"any_of\":[{\"type\":\"NUMBER\"}],\"items\":{\"type\":\"BOOLEAN\"}}",
           "{\"anyOf\":[{\"type\":\"number\"}],\"items\":{\"type\":\"boolean\"}}" },
         { "{\"items\":7}", "{\"items\":{}}" },

@@ -5,11 +5,8 @@
 #include "http/header.h"
 
 struct str
-header_find(const struct header_list *list, struct str name)
+header_search(const struct header_list *list, struct str name)
 {
-    if (list->names != 0 && (list->names & header_name_bit(name)) == 0) {
-        return (struct str){ NULL, 0 };
-    }
     const struct header *end = list->items + list->count;
     for (const struct header *item = list->items; item < end; item++) {
         if (item->name.len == name.len && str_equal_nocase(item->name, name)) {

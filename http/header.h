@@ -34,8 +34,19 @@ header_name_bit(struct str name)
     return 1ull << ((((unsigned char)name.data[0] | 0x20u) + name.len * 5) & 63);
 }
 
+/* header_find's walk over the items. */
+struct str header_search(const struct header_list *list, struct str name);
+
 /* The first field of this name; empty with NULL data when there is none. */
-struct str header_find(const struct header_list *list, struct str name);
+static inline struct str
+header_find(const struct header_list *list, struct str name)
+{
+    if (list->names != 0 && (list->names & header_name_bit(name)) == 0) {
+        return (struct str){ NULL, 0 };
+    }
+    return header_search(list, name);
+}
+
 bool header_has(const struct header_list *list, struct str name);
 /* Is `token` in the comma list that all fields of this name make together? Without case. */
 bool header_has_token(const struct header_list *list, struct str name, struct str token);

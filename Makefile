@@ -40,7 +40,12 @@ COMMON          := -std=gnu11 -D_GNU_SOURCE -g -I. -DVERSION='"$(VERSION)"'
 CC_release      := $(CC)
 LTO             := $(call cc-option,$(CC),-flto=auto)
 CFLAGS_release  := $(COMMON) $(WARNINGS) -O3 $(LTO) -U_FORTIFY_SOURCE $(HARDENING) -fPIE
-LDFLAGS_release := -O3 $(LTO) -pie -Wl,-z,relro,-z,now,-z,noexecstack
+# Structs are cleared and copied by the C library's vector code: without this gcc writes "rep stos"
+# and "rep movs" for 100 to 8,000 bytes, which take some 30 cycles to get going. Code is made when
+# linking, so it is asked for there.
+BLOCKS          := $(call cc-option,$(CC),-mmemcpy-strategy=libcall:-1:noalign \
+    -mmemset-strategy=libcall:-1:noalign)
+LDFLAGS_release := -O3 $(LTO) $(BLOCKS) -pie -Wl,-z,relro,-z,now,-z,noexecstack
 CC_asan         := $(CC)
 CFLAGS_asan     := $(COMMON) $(WARNINGS) -Werror -O1 $(SANITIZE) -DDCHECK_ON -DFAULTS_ON
 LDFLAGS_asan    := $(SANITIZE)

@@ -31,7 +31,8 @@
  * A request's last attempt (is_last) is the one that the client's answer came from; it is charged.
  * Attempts before it are there when they used tokens; they cost the operator, never the user.
  *
- * Version 1 had 512 bytes and no prices; record_read() makes one of these of both. New fields go where `pad` is: 0 must mean that they are not known.
+ * Version 1 had 512 bytes and no prices; record_read() makes one of these of both. New fields go
+ * where `pad` is: 0 must mean that they are not known.
  */
 #define LEDGER_RECORD_BYTES 560u
 #define LEDGER_RECORD_VERSION 2u

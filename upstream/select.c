@@ -12,6 +12,8 @@
 
 /* Candidates that are weighed; the accounts of a group beyond it are not looked at. */
 #define CANDIDATES_MAX ACCOUNTS_MAX
+#define AHEAD 8u        /* accounts */
+#define AHEAD_CELLS 12u /* of an account's columns; behind them they are read in a row */
 /* Larger ones count as this: a weight times the longest idle time fits 64 bits. */
 #define WEIGHT_MAX (1u << 20)
 /* How long the one request that tries a benched account may take, in a client's eyes. */
@@ -307,6 +309,28 @@ is_set(const uint64_t *bits, uint32_t i)
 }
 
 /*
+ * Health and columns of an account that will be looked at soon: among thousands they are in no
+ * cache, and each row of columns is on a page of its own, so several are waited for at once.
+ */
+static void
+look_ahead(const struct select_want *want, uint32_t place)
+{
+    const struct segment *segment = want->segment;
+    uint32_t gate = 0;
+    if (place >= want->view->groups[want->group].account_count) {
+        return;
+    }
+    const struct catalog_brief *brief = brief_at(want, place);
+    __builtin_prefetch(&segment->health_rows[brief->index]);
+    if (gate_of(segment, brief, &gate)) {
+        const struct gate_cell *row = &segment->gate_cells[(size_t)gate * segment->stride];
+        for (uint32_t cell = 0; cell < segment->stride && cell < AHEAD_CELLS; cell += 4) {
+            __builtin_prefetch(&row[cell]); /* four to a line */
+        }
+    }
+}
+
+/*
  * The place of the best candidate not in `refused`; UINT32_MAX: none, and *reason is the most
  * telling of theirs. Two cache lines an account (its brief and its health) while an idle one is
  * known that was used longer ago; else its gate's columns too.
@@ -331,6 +355,7 @@ best_of(const struct select_want *want, const struct roster *roster, const uint6
         if (best != UINT32_MAX && best_rank.load == 0 && rank.idle <= best_rank.idle) {
             continue;
         }
+        look_ahead(want, i + AHEAD);
         enum select_result result = judge_now(want, brief, &rank.load);
         if (result != SELECT_OK) {
             *reason = select_more_telling(*reason, result);

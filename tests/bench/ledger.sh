@@ -91,18 +91,20 @@ ask() {
 
 family() {
     echo "$top"
-    awk -v parent="$top" '{ s = $0; sub(/.*\) /, "", s); split(s, f, " ");
-        if (f[2] == parent) print $1 }' /proc/[0-9]*/stat 2>/dev/null
+    # Through cat: a process that ends meanwhile must not end the list.
+    cat /proc/[0-9]*/stat 2>/dev/null | awk -v parent="$top" '{ s = $0; sub(/.*\) /, "", s)
+        split(s, f, " "); if (f[2] == parent) print $1 }'
 }
 
 cpu_ns() {
     local total=0 ns p
-    for p in $(family); do read -r ns _ <"/proc/$p/schedstat" && total=$((total + ns)); done
+    for p in $processes; do read -r ns _ <"/proc/$p/schedstat" && total=$((total + ns)); done
     echo "$total"
 }
 
 cost_in_cpu() {
-    local r kind before after
+    local r kind before after processes
+    processes=$(family | tr '\n' ' ') # the same ones each time: the keeper has children now and then
     for ((r = 0; r < rounds; r++)); do
         for kind in plain prepaid subscr; do
             before=$(cpu_ns)
@@ -150,11 +152,10 @@ cost_in_instructions() {
         return
     }
     start vg valgrind -q --tool=callgrind --trace-children=yes "--callgrind-out-file=$dir/cg.%p"
-    worker=$(for p in $(family); do
-        grep -qa 'sub2api: worker 0' "/proc/$p/cmdline" && echo "$p"
-    done)
-    [ -n "$worker" ] || fail "no worker under valgrind"
     ask plain 300 && ask prepaid 300 && ask subscr 300 || fail "warming up"
+    worker=$("$build/sub2apictl" -s "$dir/vg/admin.sock" --json status |
+        sed -n 's/.*{"kind":"worker"[^}]*"pid":\([0-9]*\).*/\1/p')
+    [ -n "$worker" ] || fail "no worker under valgrind"
     plain=$(instructions plain) prepaid=$(instructions prepaid) subscr=$(instructions subscr)
     awk -v a="$plain" -v b="$prepaid" -v c="$subscr" 'BEGIN {
         printf "a request, unpriced         %6d instructions of the worker\n", a

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/digest.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "http/httpconf.h"

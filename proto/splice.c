@@ -7,8 +7,9 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "proto/effort.h"
 
-#define EDITS_MAX 2u
+#define EDITS_MAX 3u
 
 /* `bytes` at `offset` give way to `text`. */
 struct edit {
@@ -143,6 +144,30 @@ edit_instructions(struct str body, const struct peek *peek, bool has_members, st
     }
     size_t offset = is_there ? (size_t)(said.raw.data - body.data) : peek->members_end;
     add_edit(edits, offset, is_there ? said.raw.len : 0, value);
+    return ERR_OK;
+}
+
+/* The word alone; what is no effort is the provider's to refuse. */
+static enum err
+edit_effort(struct str body, const struct splice_want *want, struct arena *arena,
+            struct edits *edits)
+{
+    struct json_value top;
+    struct json_value said;
+    if (json_prefix(body, &top) != ERR_OK || !json_get_path(top, want->effort_path, &said) ||
+        said.kind != JSON_STRING || said.is_escaped) {
+        return ERR_OK;
+    }
+    enum hub_effort asked = effort_parse(str_make(said.raw.data + 1, said.raw.len - 2));
+    enum hub_effort sent = effort_mapped(want->effort_map, asked);
+    if (sent == asked) {
+        return ERR_OK;
+    }
+    struct str text = quoted(STR(""), str_of(effort_name(sent)), arena);
+    if (text.data == NULL) {
+        return ERR_FULL;
+    }
+    add_edit(edits, (size_t)(said.raw.data - body.data), said.raw.len, text);
     return ERR_OK;
 }
 
@@ -286,6 +311,10 @@ splice_make(struct str body, const struct peek *peek, const struct splice_want *
     if (err == ERR_OK && want->instructions.len > 0 && !peek->is_multipart) {
         CHECK(!want->include_usage);
         err = edit_instructions(body, peek, has_members, want->instructions, arena, &edits);
+    }
+    if (err == ERR_OK && want->effort_map.len > 0 && want->effort_path.len > 0 &&
+        !peek->is_multipart) {
+        err = edit_effort(body, want, arena, &edits);
     }
     if (err != ERR_OK) {
         return err;

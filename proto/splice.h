@@ -17,15 +17,19 @@
 #include "base/str.h"
 #include "proto/peek.h"
 
-/* Two changes (the model; the usage option or instructions) and what stands around them, rounded
- * up. */
-#define SPLICE_PIECES_MAX 6u
+/* Three changes (the model; an effort; the usage option or instructions) and what stands around
+ * them. */
+#define SPLICE_PIECES_MAX 7u
 
 struct splice_want {
     struct str model;        /* the name to send; empty = leave as it is */
     bool include_usage;      /* stream_options.include_usage = true */
     struct str instructions; /* for `instructions` of a responses body that says none; empty: leave
                                 it */
+    /* A group's "asked=sent" pairs of efforts (effort.h), and where the dialect has the word
+     * ("reasoning.effort"); either empty: leave it. */
+    struct str effort_map;
+    struct str effort_path;
     /* Gemini names the model in the path, and again as "models/NAME" in some bodies: in `model` of
      * an embedding, of each of a batch's `requests`, of `generateContentRequest`. Those that are
      * there get `model`; the body is copied into the arena then. */

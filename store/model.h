@@ -82,7 +82,7 @@ struct group {
     char models[LIST_TEXT_BYTES];    /* globs its keys may ask for; empty = all */
     char model_map[LIST_TEXT_BYTES]; /* "asked=wanted", left may be a glob; before any account's */
     char instructions[LIST_TEXT_BYTES];  /* for Responses accounts whose client sends none */
-    char effort_map[WORDS_TEXT_BYTES];   /* "asked=sent" of reasoning efforts, when translating */
+    char effort_map[WORDS_TEXT_BYTES];   /* "asked=sent" of reasoning efforts */
     enum model_translate translate_mode; /* when translating */
     uint64_t multiplier_ppm; /* of prices, for its keys; 1,000,000 unless set; 0 = free */
     char note[256];

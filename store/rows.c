@@ -232,7 +232,8 @@ static const struct model_field group_fields[] = {
       .type = MODEL_TEXT,
       AT(group, effort_map),
       .flags = SET,
-      .help = "asked=sent pairs of reasoning efforts, comma separated, of translated requests." },
+      .help = "asked=sent pairs of reasoning efforts, comma separated: none, minimal, low, medium, "
+              "high, xhigh, max." },
     { .name = "translate_mode",
       .type = MODEL_CHOICE,
       AT(group, translate_mode),

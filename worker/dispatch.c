@@ -38,6 +38,18 @@ note_account(struct relay *relay, struct str sent)
     charge_account(relay, sent);
 }
 
+/* Where a dialect says how hard to think, in a word that the group's map knows. */
+static struct str
+effort_path_of(enum endpoint endpoint)
+{
+    bool is_chat = endpoint == ENDPOINT_CHAT;
+    bool is_responses = endpoint == ENDPOINT_RESPONSES;
+    return is_chat                         ? STR("reasoning_effort")
+           : is_responses                  ? STR("reasoning.effort")
+           : endpoint == ENDPOINT_MESSAGES ? STR("output_config.effort")
+                                           : STR("");
+}
+
 static bool
 begins(const struct relay *relay, struct str name, struct str with)
 {
@@ -60,7 +72,7 @@ instructions_of(const struct relay *relay)
 }
 
 /* The body as this account gets it: its name of the model, usage asked for in chat streams, the
- * group's instructions. */
+ * group's instructions and efforts. */
 static enum err
 make_body(struct relay *relay, struct str sent, struct splice *out)
 {
@@ -71,6 +83,8 @@ make_body(struct relay *relay, struct str sent, struct splice *out)
                          relay->peek->usage != PEEK_USAGE_ODD && !relay->peek->is_multipart;
     want.include_usage = relay->added_usage;
     want.instructions = instructions_of(relay);
+    want.effort_map = str_of(relay->view->groups[relay->group].group.effort_map);
+    want.effort_path = effort_path_of(endpoint);
     bool in_body = (relay->row->flags & ENDPOINT_MODEL_BODY) != 0;
     if (in_body && sent.data != relay->model.data && relay->peek->model_span.bytes > 0) {
         want.model = sent;

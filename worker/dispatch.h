@@ -2,7 +2,8 @@
  * dispatch.h - what an account is sent: the head, and the body as it gets it.
  *
  * In the client's dialect the body is the client's own, spliced: the account's name of the model,
- * and usage asked for in chat streams. In another it is written anew (bridge.h).
+ * usage asked for in chat streams, the group's instructions and efforts. In another it is written
+ * anew (bridge.h).
  *
  * Runs in: worker. Nothing to repair when the process dies here.
  */

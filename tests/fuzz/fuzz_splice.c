@@ -91,6 +91,34 @@ check_gemini(struct str body, const struct peek *peek)
     arena_reset(&arena);
 }
 
+/* What a group adds: valid, and the instructions are there. */
+static void
+check_group(struct str body, const struct peek *peek, struct str path)
+{
+    struct arena arena;
+    struct splice splice;
+    static char joined[1u << 20];
+    size_t len = 0;
+    arena_init(&arena, 1u << 20);
+    struct splice_want want = { .model = STR("b"),
+                                .instructions = STR("be \"good\""),
+                                .effort_map = STR("high=low,low=high,none=max"),
+                                .effort_path = path };
+    CHECK(splice_make(body, peek, &want, &arena, &splice) == ERR_OK);
+    for (uint32_t i = 0; i < splice.count && splice.bytes <= sizeof joined; i++) {
+        memcpy(joined + len, splice.pieces[i].data, splice.pieces[i].len);
+        len += splice.pieces[i].len;
+    }
+    struct json_value top;
+    struct json_value said;
+    if (len > 0) {
+        CHECK(json_read(str_make(joined, len), &top, NULL) == ERR_OK);
+        CHECK(json_get(top, STR("instructions"), &said));
+        CHECK(said.kind != JSON_NULL && !json_string_is(said, STR("")));
+    }
+    arena_reset(&arena);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -105,6 +133,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         .include_usage = (i & 2) != 0 };
             check(body, &peek, &want);
         }
+    }
+    if (peek_json(ENDPOINT_RESPONSES, body, &peek, &error) == ERR_OK) {
+        check_group(body, &peek, STR("reasoning.effort"));
+        check_group(body, &peek, STR("reasoning_effort"));
     }
     if (peek_json(ENDPOINT_GEMINI_BATCH_EMBED, body, &peek, &error) == ERR_OK) {
         check_gemini(body, &peek);

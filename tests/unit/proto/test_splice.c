@@ -222,3 +222,45 @@ Test(splice, adds_instructions)
     }
     arena_reset(&arena);
 }
+
+/* The word alone, beside the model and the instructions. */
+Test(splice, exchanges_an_effort)
+{
+    static const struct {
+        enum endpoint endpoint;
+        const char *path;
+        const char *body;
+        const char *expected;
+    } rows[] = {
+        { ENDPOINT_CHAT, "reasoning_effort",
+          "{\"reasoning_effort\" : \"high\",\"model\":\"a\",\"x\":\"high\"}",
+          "{\"reasoning_effort\" : \"xhigh\",\"model\":\"b\",\"x\":\"high\"}" },
+        { ENDPOINT_RESPONSES, "reasoning.effort",
+          "{\"model\":\"a\",\"reasoning\":{\"summary\":\"auto\",\"effort\":\"none\"},\"input\":1}",
+          "{\"model\":\"b\",\"reasoning\":{\"summary\":\"auto\",\"effort\":\"low\"},\"input\":1,"
+          "\"instructions\":\"i\"}" },
+        { ENDPOINT_CHAT, "reasoning_effort", "{\"model\":\"a\",\"reasoning_effort\":\"low\"}",
+          "{\"model\":\"b\",\"reasoning_effort\":\"low\"}" },
+        { ENDPOINT_CHAT, "reasoning_effort", "{\"model\":\"a\",\"reasoning_effort\":7}",
+          "{\"model\":\"b\",\"reasoning_effort\":7}" },
+        { ENDPOINT_CHAT, "", "{\"model\":\"a\",\"reasoning_effort\":\"high\"}",
+          "{\"model\":\"b\",\"reasoning_effort\":\"high\"}" },
+    };
+    struct arena arena;
+    arena_init(&arena, 65536);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct peek peek;
+        struct peek_error error;
+        struct splice splice;
+        struct str body = str_of(rows[i].body);
+        cr_assert_eq(peek_json(rows[i].endpoint, body, &peek, &error), ERR_OK, "%zu", i);
+        struct splice_want want = { .model = STR("b"),
+                                    .effort_map = STR("high=xhigh,none=low"),
+                                    .effort_path = str_of(rows[i].path) };
+        want.instructions = rows[i].endpoint == ENDPOINT_RESPONSES ? STR("i") : STR("");
+        cr_assert_eq(splice_make(body, &peek, &want, &arena, &splice), ERR_OK);
+        struct str got = joined(&splice);
+        cr_expect(str_equal(got, str_of(rows[i].expected)), "%.*s", STR_ARG(got));
+    }
+    arena_reset(&arena);
+}

@@ -160,3 +160,34 @@ Test(dispatch, gives_the_groups_instructions_to_who_brings_none, .timeout = 30)
     close(client);
     mill_stop(mill);
 }
+
+static void
+map_efforts(struct group *group)
+{
+    snprintf(group->effort_map, sizeof group->effort_map, "high=low");
+}
+
+static void
+speak_all(struct account *account)
+{
+    snprintf(account->dialects, sizeof account->dialects, "all");
+}
+
+Test(dispatch, maps_efforts_within_a_dialect_too, .timeout = 30)
+{
+    struct mill *mill = mill_make();
+    mill_account(mill, "acme", speak_all);
+    mill_key(mill, "k", NULL);
+    mill_group(mill, map_efforts);
+    mill_run(mill);
+    const char *asked =
+        sent(mill, CHAT, "{\"model\":\"m\",\"reasoning_effort\": \"high\"," TALK "}");
+    cr_expect(has(asked, "{\"model\":\"m\",\"reasoning_effort\": \"low\"," TALK "}"), "%s", asked);
+    asked = sent(mill, "/v1/responses",
+                 "{\"model\":\"m\",\"input\":\"x\",\"reasoning\":{\"effort\":\"high\"}}");
+    cr_expect(has(asked, "\"reasoning\":{\"effort\":\"low\"}}"), "%s", asked);
+    asked = sent(mill, "/v1/messages",
+                 "{\"model\":\"m\",\"output_config\":{\"effort\":\"high\"}," TALK "}");
+    cr_expect(has(asked, "\"output_config\":{\"effort\":\"low\"}," TALK "}"), "%s", asked);
+    mill_stop(mill);
+}

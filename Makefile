@@ -254,7 +254,7 @@ clients: ## the official SDKs and command line programs against the gateway
 	@tests/run.sh clients cli
 crash: ## kill -9 under load and at named points, for an hour; SEED=n repeats a run
 	@CRASH_SIZE=full tests/run.sh crash
-model: ## the Spin models of the shared segment's protocols, up to an hour; a small size is in test
+model: ## the Spin models of the shared segment's protocols, 20 to 30 minutes; a small size is in test
 	@MODEL_SIZE=full tests/run.sh model
 bench: ## load, CPU and memory, side by side with nginx
 	@tests/deps.sh run bench

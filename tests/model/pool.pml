@@ -6,7 +6,10 @@
  *   spin -DBOUND_1=1 -a pool.pml && gcc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -m300000
  *
  * Gate 0 is the account, gate 1 the pool. Checked as in gate.pml: the limit (assert), and that
- * nobody waits for ever, or while there is room.
+ * nobody waits for ever, or while there is room. And the order (assert): nobody is let in before one
+ * who stood in the pool already when it was looked whose turn it is. With LOOSE the order is not
+ * asked for: where sessions of the account's own queue leave, or leave room, the round that their
+ * leaving begins comes a moment behind it.
  *
  * BOUND_w, POOL_w: requests of worker w of either kind. With GROUPS each worker's pool requests are
  * of a group of their own, and both groups use the account. With CLASSES there are two accounts
@@ -15,10 +18,13 @@
  * Mutants that must fail: NOPOOLWAKE (who gives wakes the account's queue only), NOLEFTWAKE,
  * NOTURNWAKE (who leaves the account's queue, unserved or served, wakes no pool), NOPASS (a pool's
  * wake is not passed on), NOAGAIN (who gives up although there was room does not look again),
- * NOELDER (who makes way for an elder does not wake it),
+ * NOELDER (who makes way for an elder does not wake it), NOCHECK (what was taken in a round that is
+ * over is kept), NOQUIET (tries while somebody gives count), NOLATE (no round for who came while
+ * somebody gave), NOFRESH (a new waiter counts as tried), NOKEEP (what is only tried counts as held),
  * NOSECOND, NOBACKWAKE, NOBATON, NOLEAVEWAKE.
  *
- * Differs from the code: who collides tries once, not up to GATE_TRIES times, before AGAIN.
+ * Differs from the code: who collides tries once, not up to GATE_TRIES times, before AGAIN; the
+ * requests of a worker are of one class, so that it cannot overtake itself (test_round.c has that).
  */
 #ifndef BOUND_0
 #define BOUND_0 0

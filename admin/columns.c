@@ -129,6 +129,9 @@ static const struct table_column price_columns[] = {
     { "cache_write", "CACHE WRITE" },
     { "cache_write_1h", "1 H WRITE" },
     { "reasoning", "REASONING" },
+    { "audio_input", "AUDIO IN" },
+    { "audio_output", "AUDIO OUT" },
+    { "image_input", "IMAGE IN" },
     { "image", "IMAGE" },
     { "request", "REQUEST" },
 };

@@ -9,6 +9,7 @@
 #include "proto/endpoint.h"
 #include "proto/usage.h"
 #include "store/price.h"
+#include "store/record.h"
 
 #define VALUE_BYTES 128u
 #define NANO_SCALE 9u
@@ -90,7 +91,9 @@ static void
 set_rate(struct value *value, const struct ledger_record *record, enum money_kind kind,
          uint32_t scale)
 {
-    uint64_t pico = record->rates.pico[kind];
+    struct money_rates rates;
+    record_rates(record, &rates);
+    uint64_t pico = rates.pico[kind];
     set_money(value, pico > INT64_MAX ? INT64_MAX : (int64_t)pico, scale, PRICE);
 }
 
@@ -140,7 +143,13 @@ set_rate(struct value *value, const struct ledger_record *record, enum money_kin
     X("duration_ms", set_number(v, r->duration_ms))                                            \
     X("bytes_in", set_number(v, r->bytes_in))                                                  \
     X("bytes_out", set_number(v, r->bytes_out))                                                \
-    X("client", set_text(v, r->address))
+    X("client", set_text(v, r->address))                                                       \
+    X("in_audio", set_number(v, r->media_tokens[MONEY_IN_AUDIO - MONEY_MEDIA]))                \
+    X("in_image", set_number(v, r->media_tokens[MONEY_IN_IMAGE - MONEY_MEDIA]))                \
+    X("out_audio", set_number(v, r->media_tokens[MONEY_OUT_AUDIO - MONEY_MEDIA]))              \
+    X("price_audio_input", set_rate(v, r, MONEY_IN_AUDIO, 6))                                  \
+    X("price_image_input", set_rate(v, r, MONEY_IN_IMAGE, 6))                                  \
+    X("price_audio_output", set_rate(v, r, MONEY_OUT_AUDIO, 6))
 
 static const char *const names[] = {
 #define ENTRY_NAME(name, set) name,

@@ -38,13 +38,17 @@ put_decimal(struct jsonw *w, const char *name, uint64_t value, uint32_t scale)
     jsonw_raw(w, str_make(text, money_text((int64_t)value, scale, text)));
 }
 
-/* Dollars a million tokens; an image and a request by themselves, when they cost anything. */
+/* Dollars a million tokens; an image and a request by themselves, when they cost anything; sounds
+ * and pictures where they cost something else than text. */
 static void
 put_rates(struct jsonw *w, const struct money_rates *rates)
 {
     for (uint32_t kind = 0; kind < MONEY_KINDS; kind++) {
         bool is_one = kind == MONEY_IMAGE || kind == MONEY_REQUEST;
-        if (!is_one || rates->pico[kind] != 0) {
+        enum money_kind text = kind == MONEY_OUT_AUDIO ? MONEY_OUT_TEXT : MONEY_IN_FRESH;
+        bool is_usual = kind >= MONEY_MEDIA ? rates->pico[kind] == rates->pico[text]
+                                            : is_one && rates->pico[kind] == 0;
+        if (!is_usual) {
             put_decimal(w, money_kind_text((enum money_kind)kind), rates->pico[kind],
                         is_one ? 12 : MILLION);
         }
@@ -237,6 +241,9 @@ static const struct {
     { "cache_write", "cache_creation_input_token_cost", false },
     { "cache_write_1h", "cache_creation_input_token_cost_above_1hr", false },
     { "reasoning", "output_cost_per_reasoning_token", false },
+    { "audio_input", "input_cost_per_audio_token", false },
+    { "image_input", "input_cost_per_image_token", false },
+    { "audio_output", "output_cost_per_audio_token", false },
     { "image", "output_cost_per_image", true },
     { "request", "input_cost_per_request", true },
 };

@@ -40,14 +40,23 @@
     X(OUT_TEXT, "output") /* output without reasoning */ \
     X(OUT_REASONING, "reasoning")                        \
     X(IMAGE, "image")                                    \
-    X(REQUEST, "request")
+    X(REQUEST, "request")                                \
+    X(IN_AUDIO, "audio_input")                           \
+    X(IN_IMAGE, "image_input")                           \
+    X(OUT_AUDIO, "audio_output")
 
 enum money_kind {
 #define MONEY_ENUM(name, text) MONEY_##name,
     MONEY_KIND_ROWS(MONEY_ENUM)
 #undef MONEY_ENUM
 };
-#define MONEY_KINDS 8u
+#define MONEY_KINDS 11u
+
+/* Tokens of sounds and pictures, the last of the kinds. A record has less room for these: a price
+ * is at most MONEY_MEDIA_PICO_MAX. */
+#define MONEY_MEDIA MONEY_IN_AUDIO
+#define MONEY_MEDIA_KINDS 3u
+#define MONEY_MEDIA_PICO_MAX UINT32_MAX /* $4,294 for a million tokens */
 
 /* By enum money_kind. */
 struct money_rates {

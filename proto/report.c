@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/num.h"
+#include "proto/modality.h"
 
 /* --- counts --- */
 
@@ -36,10 +37,11 @@ struct shape {
     const struct str *detail_names;
     uint32_t detail_count;
     uint32_t tier_index; /* among inner_names; INNERS_MAX = the tier does not stand in the report */
+    uint32_t modal_index; /* the same, of a list of tokens by modality */
 };
 
 #define INNERS_MAX 4u
-#define DETAILS_MAX 4u
+#define DETAILS_MAX 5u
 #define NAMES_MAX 10u
 
 struct details {
@@ -56,6 +58,7 @@ struct counts {
     uint32_t inner_known;             /* a bit a name, be its value an object or null */
     struct details inner[INNERS_MAX]; /* the first of each name */
     struct json_value tier;
+    struct json_value modal;
 };
 
 /* The index of this name in `names`; `count` when it is none of them. */
@@ -101,6 +104,7 @@ on_count(void *context, const struct json_member *member)
     if (i < shape->inner_count && (counts->inner_known >> i & 1) == 0) {
         counts->inner_known |= 1u << i;
         counts->tier = i == shape->tier_index ? member->value : counts->tier;
+        counts->modal = i == shape->modal_index ? member->value : counts->modal;
     }
     return true;
 }
@@ -304,14 +308,13 @@ enum openai_detail {
     OPENAI_WRITTEN,
     OPENAI_REASONING,
     OPENAI_AUDIO,
+    OPENAI_IMAGE,
     OPENAI_DETAILS
 };
 
 static const struct str openai_detail_names[OPENAI_DETAILS] = {
-    { "cached_tokens", 13 },
-    { "cache_write_tokens", 18 },
-    { "reasoning_tokens", 16 },
-    { "audio_tokens", 12 },
+    { "cached_tokens", 13 }, { "cache_write_tokens", 18 }, { "reasoning_tokens", 16 },
+    { "audio_tokens", 12 },  { "image_tokens", 12 },
 };
 
 /* The details beside the counts. Chat's spelling goes before that of responses. */
@@ -342,6 +345,7 @@ static const struct shape openai_shape = {
     .detail_names = openai_detail_names,
     .detail_count = OPENAI_DETAILS,
     .tier_index = INNERS_MAX,
+    .modal_index = INNERS_MAX,
 };
 
 /* The first known of the indexes from..to. */
@@ -384,6 +388,7 @@ openai_input(struct usage *usage, const struct counts *counts, uint64_t prompt)
     usage->in_cache_write_5m = written;
     usage->in_cache_write_1h = 0;
     usage->in_audio = details->values[OPENAI_AUDIO];
+    usage->in_image = details->values[OPENAI_IMAGE];
     /* More cached than asked: this relay counts as Anthropic does, apart from each other. */
     usage->in_fresh = cached > prompt ? prompt : less(prompt, cached + written);
     usage->known |= USAGE_INPUT | (knows_cache ? (uint32_t)USAGE_CACHE : 0);
@@ -426,6 +431,7 @@ report_openai(struct usage *usage, struct json_value object, struct str *rest)
         usage->out_reasoning = details->values[OPENAI_REASONING];
         usage->known |= USAGE_REASONING;
     }
+    usage->out_audio = details->values[OPENAI_AUDIO];
     return true;
 }
 
@@ -478,6 +484,7 @@ static const struct shape anthropic_shape = {
     .detail_names = anthropic_detail_names,
     .detail_count = ANTHROPIC_DETAILS,
     .tier_index = ANTHROPIC_TIER,
+    .modal_index = INNERS_MAX,
 };
 
 static void
@@ -547,10 +554,15 @@ static const struct str gemini_names[GEMINI_COUNTS] = {
     { "thoughtsTokenCount", 18 },      { "totalTokenCount", 15 },
 };
 
+static const struct str gemini_inner_names[] = { { "promptTokensDetails", 19 } };
+
 static const struct shape gemini_shape = {
     .names = gemini_names,
     .name_count = GEMINI_COUNTS,
+    .inner_names = gemini_inner_names,
+    .inner_count = 1,
     .tier_index = INNERS_MAX,
+    .modal_index = 0,
 };
 
 bool
@@ -562,6 +574,7 @@ report_gemini(struct usage *usage, struct usage_gemini *last, struct json_value 
         return false;
     }
     last->known |= counts.known;
+    usage->in_audio = modality_audio(counts.modal, usage->in_audio);
     const uint64_t *c = last->counts;
     uint64_t input = c[GEMINI_PROMPT] + c[GEMINI_TOOL];
     bool has_candidates = (last->known >> GEMINI_CANDIDATES & 1) != 0;

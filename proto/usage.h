@@ -43,7 +43,9 @@ struct usage {
     uint64_t out_total;     /* reasoning included */
     uint64_t out_reasoning; /* part of out_total */
     uint64_t in_tool;       /* part of in_fresh: what Gemini's own tools fed to the model */
-    uint64_t in_audio;      /* part of the input: OpenAI's sounds */
+    uint64_t in_audio;      /* part of in_fresh: sounds */
+    uint64_t in_image;      /* part of in_fresh: pictures, where the provider counts them apart */
+    uint64_t out_audio;     /* part of out_total: sounds */
     uint64_t web_searches;  /* requests of Anthropic's search; not tokens */
     uint32_t known;         /* enum usage_known bits: what the provider said */
     enum usage_source source;

@@ -80,6 +80,9 @@ struct lease_tokens {
     uint64_t in_cache_write_1h;
     uint64_t out;
     uint64_t out_reasoning;
+    uint64_t in_audio;     /* part of in_fresh */
+    uint64_t in_image;     /* part of in_fresh */
+    uint64_t out_audio;    /* part of out */
     uint64_t is_estimated; /* 1: the provider has not said all of them yet */
 };
 

@@ -1,7 +1,7 @@
 /*
  * parcel.h - answers on their way to the store: bytes of any length beside the ring of records.
  *
- * A record has 560 bytes; the answer that an Idempotency-Key will get again has up to
+ * A record has 576 bytes; the answer that an Idempotency-Key will get again has up to
  * PARCEL_BYTES_MAX. Its worker puts the bytes here before it pushes the record that belongs to
  * them, the recorder reads them in the transaction that stores the record, and then frees them.
  * One area of PARCEL_RING_BYTES a slot, used around; a parcel lies in one piece.

@@ -26,7 +26,7 @@
 #include "base/err.h"
 #include "shm/segment.h"
 
-#define RING_PAYLOAD_BYTES 560u /* a usage record: store/ledger.h asserts the same number */
+#define RING_PAYLOAD_BYTES 576u /* a usage record: store/ledger.h asserts the same number */
 
 struct ring_ends {
     _Atomic uint64_t tail; /* sequence of the next record [producer] */

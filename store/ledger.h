@@ -31,10 +31,10 @@
  * A request's last attempt (is_last) is the one that the client's answer came from; it is charged.
  * Attempts before it are there when they used tokens; they cost the operator, never the user.
  *
- * Version 1 had 512 bytes and no prices; record_read() makes one of these of both. New fields go
- * where `pad` is: 0 must mean that they are not known.
+ * Version 1 had 512 bytes and no prices; record_read() makes one of these of both. New fields go to
+ * its end: 0 must mean that they are not known.
  */
-#define LEDGER_RECORD_BYTES 560u
+#define LEDGER_RECORD_BYTES 576u
 #define LEDGER_RECORD_VERSION 2u
 
 enum ledger_source { LEDGER_NONE, LEDGER_UPSTREAM, LEDGER_PARTIAL, LEDGER_ESTIMATED };
@@ -51,6 +51,11 @@ enum ledger_charged {
     LEDGER_BALANCE = 1,     /* the user's balance */
     LEDGER_KEY_QUOTA = 2,   /* the key's quota and windows */
     LEDGER_SUBSCRIPTION = 4 /* the subscription named by subscription_id */
+};
+
+/* The kinds before MONEY_MEDIA. */
+struct ledger_rates {
+    uint64_t pico[MONEY_KINDS - MONEY_MEDIA_KINDS];
 };
 
 struct ledger_record {
@@ -73,14 +78,14 @@ struct ledger_record {
     uint64_t out_reasoning;
     uint64_t bytes_in;
     uint64_t bytes_out;
-    int64_t cost_nano;        /* nanodollars, to the user */
-    int64_t upstream_nano;    /* to the operator: list price of what was sent, times the account's
-                                 multiplier */
-    struct money_rates rates; /* picodollars, the user's, of the tier that applied */
-    uint64_t subscription_id; /* 0 = none */
-    uint32_t multiplier_ppm;  /* the user's: the group's, or the user's own */
-    uint32_t account_ppm;     /* the account's, in upstream_nano */
-    uint32_t images;          /* that were priced one by one */
+    int64_t cost_nano;         /* nanodollars, to the user */
+    int64_t upstream_nano;     /* to the operator: list price of what was sent, times the account's
+                                  multiplier */
+    struct ledger_rates rates; /* picodollars, the user's, of the tier that applied */
+    uint64_t subscription_id;  /* 0 = none */
+    uint32_t multiplier_ppm;   /* the user's: the group's, or the user's own */
+    uint32_t account_ppm;      /* the account's, in upstream_nano */
+    uint32_t images;           /* that were priced one by one */
     uint8_t is_stream;
     uint8_t client_dialect;
     uint8_t upstream_dialect;
@@ -99,7 +104,11 @@ struct ledger_record {
     char address[46];                /* the client's */
     uint8_t claim[CLAIM_NAME_BYTES]; /* digest of key and Idempotency-Key; zeros = none, or freed */
     uint8_t outcome;                 /* enum outcome_state, as it left the worker; 0 = none */
-    uint8_t pad[LEDGER_RECORD_BYTES - 551];
+    uint8_t pad;
+    /* By enum money_kind from MONEY_MEDIA on. Tokens are part of in_fresh, or of out_total without
+     * its reasoning. */
+    uint32_t media_tokens[MONEY_MEDIA_KINDS];
+    uint32_t media_pico[MONEY_MEDIA_KINDS];
 };
 
 _Static_assert(sizeof(struct ledger_record) == LEDGER_RECORD_BYTES, "a ring cell's payload");

@@ -30,6 +30,9 @@ static const struct stem stems[] = {
     STEM("output_cost_per_reasoning_token", MONEY_OUT_REASONING),
     STEM("output_cost_per_image", MONEY_IMAGE),
     STEM("input_cost_per_request", MONEY_REQUEST),
+    STEM("input_cost_per_audio_token", MONEY_IN_AUDIO),
+    STEM("input_cost_per_image_token", MONEY_IN_IMAGE),
+    STEM("output_cost_per_audio_token", MONEY_OUT_AUDIO),
 };
 _Static_assert(sizeof(stems) / sizeof(stems[0]) == MONEY_KINDS, "each kind has a name");
 
@@ -233,6 +236,9 @@ read_price(struct reading *reading, const struct json_member *member, const stru
     if (!read_pico(reading, member, &pico)) {
         return false;
     }
+    if (place->kind >= MONEY_MEDIA && pico > MONEY_MEDIA_PICO_MAX) {
+        return refuse(reading, member->name, "is more than $4,294 for a million tokens");
+    }
     uint32_t step = step_of(price, place->above);
     if (step == PRICE_STEPS_MAX) {
         return refuse(reading, member->name, "is one threshold too many");
@@ -345,12 +351,15 @@ check_sides(struct reading *reading)
             has_others = has_others || (!is_base && is_tier_used(price, service, step));
         }
     }
-    for (uint32_t kind = MONEY_IN_CACHE_READ; kind <= MONEY_OUT_REASONING; kind++) {
+    for (uint32_t kind = MONEY_IN_CACHE_READ; kind < MONEY_KINDS; kind++) {
+        if (kind == MONEY_IMAGE || kind == MONEY_REQUEST) {
+            continue; /* may stand alone */
+        }
         has_others = has_others || (kind != MONEY_OUT_TEXT && base[kind] != PRICE_UNSET);
     }
     if (has_others && !has_tokens) {
         snprintf(reading->why, PRICE_WHY_BYTES,
-                 "half a price: tiers or caches without input and output");
+                 "half a price: tiers, caches or sounds without input and output");
         return ERR_BAD;
     }
     return ERR_OK;

@@ -7,6 +7,7 @@
  *   input_cost_per_token               output_cost_per_token
  *   cache_read_input_token_cost        output_cost_per_reasoning_token
  *   cache_creation_input_token_cost    ... with _above_1hr
+ *   input_cost_per_audio_token, input_cost_per_image_token, output_cost_per_audio_token
  *   output_cost_per_image              of images answered without tokens
  *   input_cost_per_request             added to each request that was answered
  *   ..._above_200k_tokens              of requests whose whole input is more than that

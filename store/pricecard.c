@@ -39,6 +39,9 @@ resolve_base(const struct price *price, uint64_t base[MONEY_KINDS])
     base[MONEY_OUT_REASONING] = first_set(said[MONEY_OUT_REASONING], out, out);
     base[MONEY_IMAGE] = first_set(said[MONEY_IMAGE], 0, 0);
     base[MONEY_REQUEST] = first_set(said[MONEY_REQUEST], 0, 0);
+    base[MONEY_IN_AUDIO] = first_set(said[MONEY_IN_AUDIO], in, in);
+    base[MONEY_IN_IMAGE] = first_set(said[MONEY_IN_IMAGE], in, in);
+    base[MONEY_OUT_AUDIO] = first_set(said[MONEY_OUT_AUDIO], out, out);
 }
 
 /* A kind that may stand alone: said in the tier, or made of its two halves, or of one of them. */
@@ -64,7 +67,8 @@ pricecard_resolve(const struct price *price, enum price_service service, uint32_
     uint64_t base[MONEY_KINDS];
     resolve_base(price, base);
     for (uint32_t kind = 0; kind < MONEY_KINDS; kind++) {
-        bool is_output = kind == MONEY_OUT_TEXT || kind == MONEY_OUT_REASONING;
+        bool is_output =
+            kind == MONEY_OUT_TEXT || kind == MONEY_OUT_REASONING || kind == MONEY_OUT_AUDIO;
         enum money_kind lead = is_output ? MONEY_OUT_TEXT : MONEY_IN_FRESH;
         uint64_t said = price->pico[service][step][kind];
         if (kind == lead || kind == MONEY_IMAGE || kind == MONEY_REQUEST) {

@@ -3,9 +3,9 @@
  *
  * What a row (price.h) does not say:
  *   cache_read, cache_creation   cost what input costs; ..._above_1hr what the 5-minute write costs
- *   reasoning                    costs what output costs
+ *   reasoning, audio output      cost what output costs; audio and image input what input costs
  *   a kind in a tier             its price outside of tiers, times what the tier makes of input
- *                                (of output, for reasoning)
+ *                                (of output, for reasoning and audio output)
  *   an above-price in a service tier   the tier's price times what the step makes of the standard
  *                                tier's
  *   a service tier               is not sold: the standard tier's prices hold

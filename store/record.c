@@ -76,6 +76,12 @@ read_old(const struct record_old *old, struct ledger_record *out)
     memcpy(out->address, old->address, sizeof(out->address));
 }
 
+/* Layout 2 before records were packed. What it has grown by since is 0 in all of those, and in
+ * packed ones from before. */
+#define PLAIN_BYTES 560u
+
+_Static_assert(sizeof(struct ledger_record) >= PLAIN_BYTES, "it only grows");
+
 /* --- packed --- */
 
 #define PACKED_VERSION 3u
@@ -153,8 +159,9 @@ record_read(struct str value, struct ledger_record *out)
     if (version == PACKED_VERSION) {
         return unpack(value, out);
     }
-    if (version == LEDGER_RECORD_VERSION && value.len == sizeof(*out)) {
-        memcpy(out, value.data, sizeof(*out));
+    if (version == LEDGER_RECORD_VERSION && value.len == PLAIN_BYTES) {
+        memset(out, 0, sizeof(*out));
+        memcpy(out, value.data, PLAIN_BYTES);
         return ERR_OK;
     }
     if (version == 1 && value.len == sizeof(old)) {
@@ -165,31 +172,68 @@ record_read(struct str value, struct ledger_record *out)
     return ERR_BAD;
 }
 
+/* Takes at most what is left of `from`. */
+static uint64_t
+take(uint64_t *from, uint64_t count)
+{
+    uint64_t taken = count < *from ? count : *from;
+    *from -= taken;
+    return taken;
+}
+
 void
 record_amounts(const struct ledger_record *record, struct money_amounts *out)
 {
-    uint64_t reasoning =
-        record->out_reasoning < record->out_total ? record->out_reasoning : record->out_total;
-    *out = (struct money_amounts){ .count = { [MONEY_IN_FRESH] = record->in_fresh,
-                                              [MONEY_IN_CACHE_READ] = record->in_cache_read,
+    uint64_t in = record->in_fresh;
+    uint64_t text = record->out_total;
+    const uint32_t *media = record->media_tokens;
+    *out = (struct money_amounts){ .count = { [MONEY_IN_CACHE_READ] = record->in_cache_read,
                                               [MONEY_IN_CACHE_WRITE_5M] = record->in_cache_write_5m,
                                               [MONEY_IN_CACHE_WRITE_1H] = record->in_cache_write_1h,
-                                              [MONEY_OUT_TEXT] = record->out_total - reasoning,
-                                              [MONEY_OUT_REASONING] = reasoning,
+                                              [MONEY_OUT_REASONING] =
+                                                  take(&text, record->out_reasoning),
                                               [MONEY_IMAGE] = record->images,
                                               [MONEY_REQUEST] = record->requests } };
+    out->count[MONEY_IN_AUDIO] = take(&in, media[MONEY_IN_AUDIO - MONEY_MEDIA]);
+    out->count[MONEY_IN_IMAGE] = take(&in, media[MONEY_IN_IMAGE - MONEY_MEDIA]);
+    out->count[MONEY_OUT_AUDIO] = take(&text, media[MONEY_OUT_AUDIO - MONEY_MEDIA]);
+    out->count[MONEY_IN_FRESH] = in;
+    out->count[MONEY_OUT_TEXT] = text;
+}
+
+void
+record_set_rates(struct ledger_record *record, const struct money_rates *rates)
+{
+    memcpy(record->rates.pico, rates->pico, sizeof(record->rates.pico));
+    for (uint32_t i = 0; i < MONEY_MEDIA_KINDS; i++) {
+        uint64_t pico = rates->pico[MONEY_MEDIA + i];
+        /* What followed a price too dear for here is not told apart: it costs the same. */
+        record->media_tokens[i] = pico > MONEY_MEDIA_PICO_MAX ? 0 : record->media_tokens[i];
+        record->media_pico[i] = pico > MONEY_MEDIA_PICO_MAX ? 0 : (uint32_t)pico;
+    }
+}
+
+void
+record_rates(const struct ledger_record *record, struct money_rates *out)
+{
+    memcpy(out->pico, record->rates.pico, sizeof(record->rates.pico));
+    for (uint32_t i = 0; i < MONEY_MEDIA_KINDS; i++) {
+        out->pico[MONEY_MEDIA + i] = record->media_pico[i];
+    }
 }
 
 int64_t
 record_cost(const struct ledger_record *record)
 {
     struct money_amounts amounts;
+    struct money_rates rates;
     int64_t nano = 0;
     if (record->is_last == 0 || (record->flags & (LEDGER_UNPRICED | LEDGER_FREE)) != 0) {
         return 0;
     }
     record_amounts(record, &amounts);
-    bool fits = money_cost(&record->rates, &amounts, record->multiplier_ppm, &nano);
+    record_rates(record, &rates);
+    bool fits = money_cost(&rates, &amounts, record->multiplier_ppm, &nano);
     CHECK(fits || nano == INT64_MAX);
     return nano;
 }

@@ -2,7 +2,7 @@
  * record.h - a usage record as it goes into the store and comes out, and the sum that its cost is.
  *
  * Most of a record is room that is not used: long names, prices that do not apply. The store gets
- * its words of 8 bytes that are not 0, and a mask that says which: about 200 bytes of 560, so that
+ * its words of 8 bytes that are not 0, and a mask that says which: about 200 bytes of 576, so that
  * a commit writes a third of the pages.
  *
  * The store keeps the records of every layout as they were written: turning ten million of them
@@ -40,6 +40,11 @@ MUST_CHECK enum err record_read(struct str value, struct ledger_record *out);
 
 /* What is billed: disjoint amounts by kind. */
 void record_amounts(const struct ledger_record *record, struct money_amounts *out);
+
+/* All prices of a record; those of sounds and pictures stand apart in it, and its tokens of them,
+ * filled before, are taken for text where they are too dear for that. */
+void record_set_rates(struct ledger_record *record, const struct money_rates *rates);
+void record_rates(const struct ledger_record *record, struct money_rates *out);
 
 /* The cost to the user by the record's own tokens, rates and multiplier: what cost_nano must be.
  * 0 for attempts that are not charged (is_last 0, LEDGER_UNPRICED, LEDGER_FREE). */

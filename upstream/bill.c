@@ -8,7 +8,7 @@ bill_fill(const struct lease_bill *bill, bool is_delivered, struct ledger_record
 {
     struct money_amounts amounts;
     bool is_good = record->status < 300 && record->code[0] == '\0';
-    record->rates = bill->rates;
+    record_set_rates(record, &bill->rates);
     record->multiplier_ppm = bill->multiplier_ppm;
     record->account_ppm = bill->account_ppm;
     record->tier = bill->tier;

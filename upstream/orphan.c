@@ -18,6 +18,12 @@ copy_cut(char *to, size_t to_bytes, const char *from, size_t from_bytes)
     to[length] = '\0';
 }
 
+static uint32_t
+cap32(uint64_t value)
+{
+    return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
 /* Milliseconds from start to `at`; 0 when that never came. */
 static uint32_t
 since(uint64_t start_ms, uint64_t at_ms)
@@ -25,7 +31,7 @@ since(uint64_t start_ms, uint64_t at_ms)
     if (at_ms <= start_ms) {
         return 0;
     }
-    return at_ms - start_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)(at_ms - start_ms);
+    return cap32(at_ms - start_ms);
 }
 
 static uint8_t
@@ -65,6 +71,8 @@ orphan_bill(const struct lease_view *lease, struct ledger_record *out)
         .in_cache_write_1h = tokens->in_cache_write_1h,
         .out_total = tokens->out,
         .out_reasoning = tokens->out_reasoning,
+        .media_tokens = { cap32(tokens->in_audio), cap32(tokens->in_image),
+                          cap32(tokens->out_audio) },
         .bytes_in = data->bytes_in,
         .bytes_out = data->bytes_out,
         .is_stream = data->is_stream,

@@ -200,10 +200,19 @@ static uint64_t
 dearest_input(const struct money_rates *rates)
 {
     uint64_t pico = rates->pico[MONEY_IN_FRESH];
-    for (uint32_t kind = MONEY_IN_CACHE_READ; kind <= MONEY_IN_CACHE_WRITE_1H; kind++) {
-        pico = rates->pico[kind] > pico ? rates->pico[kind] : pico;
+    for (uint32_t kind = MONEY_IN_CACHE_READ; kind <= MONEY_IN_IMAGE; kind++) {
+        bool is_input = kind <= MONEY_IN_CACHE_WRITE_1H || kind >= MONEY_IN_AUDIO;
+        pico = is_input && rates->pico[kind] > pico ? rates->pico[kind] : pico;
     }
     return pico;
+}
+
+static uint64_t
+dearest_output(const struct money_rates *rates)
+{
+    uint64_t pico = rates->pico[MONEY_OUT_TEXT];
+    pico = rates->pico[MONEY_OUT_REASONING] > pico ? rates->pico[MONEY_OUT_REASONING] : pico;
+    return rates->pico[MONEY_OUT_AUDIO] > pico ? rates->pico[MONEY_OUT_AUDIO] : pico;
 }
 
 int64_t
@@ -223,9 +232,7 @@ charge_estimate(const struct relay *relay, uint64_t output_tokens)
     pricecard_rates(charge->card, service, input + input / ESTIMATE_MARGIN, &rates);
     struct money_rates most = *rates;
     most.pico[MONEY_IN_FRESH] = dearest_input(rates);
-    if (most.pico[MONEY_OUT_REASONING] > most.pico[MONEY_OUT_TEXT]) {
-        most.pico[MONEY_OUT_TEXT] = most.pico[MONEY_OUT_REASONING];
-    }
+    most.pico[MONEY_OUT_TEXT] = dearest_output(rates);
     uint64_t output = output_tokens > MONEY_COUNT_MAX ? MONEY_COUNT_MAX : output_tokens;
     struct money_amounts amounts = { .count = { [MONEY_IN_FRESH] = input,
                                                 [MONEY_OUT_TEXT] = output * answers,

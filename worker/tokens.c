@@ -13,7 +13,10 @@ tokens_of(const struct usage *usage)
                                   .in_cache_write_5m = usage->in_cache_write_5m,
                                   .in_cache_write_1h = usage->in_cache_write_1h,
                                   .out = usage->out_total,
-                                  .out_reasoning = usage->out_reasoning };
+                                  .out_reasoning = usage->out_reasoning,
+                                  .in_audio = usage->in_audio,
+                                  .in_image = usage->in_image,
+                                  .out_audio = usage->out_audio };
 }
 
 /* What the provider has not said yet is estimated as usage_finish() does: most say it at the end.

@@ -45,7 +45,7 @@ start() {
     mkdir -p "$dir/$name"
     printf '%s\n' '[master]' 'workers = 1' 'log_level = warn' '[http]' \
         "listen = 127.0.0.1:$port" 'requests_per_conn = 10000' '[upstream]' 'allow_http = yes' \
-        'allow_private = yes' '[store]' "dir = $dir/$name/data" '[admin]' \
+        'allow_private = yes' '[store]' "dir = $dir/$name/data" 'map_bytes = 1g' '[admin]' \
         "socket = $dir/$name/admin.sock" >"$dir/$name.ini"
     "$@" "$build/sub2api" -c "$dir/$name.ini" >"$dir/$name.log" 2>&1 &
     top=$!

@@ -69,6 +69,30 @@ Test(report, openai_subtracts_what_came_from_the_cache_but_never_below_nothing)
        7, 2, 0, 0, 9, 4);
 }
 
+Test(report, tells_sounds_and_pictures_apart)
+{
+    struct usage usage =
+        openai("{\"prompt_tokens\":100,\"completion_tokens\":50,\"prompt_tokens_details\":"
+               "{\"cached_tokens\":0,\"audio_tokens\":40},\"completion_tokens_details\":"
+               "{\"reasoning_tokens\":5,\"audio_tokens\":30}}",
+               true);
+    cr_expect(usage.in_audio == 40 && usage.out_audio == 30 && usage.in_fresh == 100);
+    usage = openai("{\"input_tokens\":60,\"output_tokens\":1000,\"input_tokens_details\":"
+                   "{\"text_tokens\":10,\"image_tokens\":50}}",
+                   true);
+    cr_expect(usage.in_image == 50 && usage.in_audio == 0 && usage.out_audio == 0);
+    struct usage_gemini last = { .known = 0 };
+    usage = (struct usage){ .source = USAGE_NONE };
+    cr_expect(report_gemini(&usage, &last,
+                            object("{\"promptTokenCount\":39,\"promptTokensDetails\":"
+                                   "[{\"modality\":\"TEXT\",\"tokenCount\":7},{\"modality\":"
+                                   "\"AUDIO\",\"tokenCount\":32}],\"totalTokenCount\":39}"),
+                            NULL));
+    cr_expect(usage.in_audio == 32 && usage.in_fresh == 39);
+    cr_expect(report_gemini(&usage, &last, object("{\"totalTokenCount\":50}"), NULL));
+    cr_expect_eq(usage.in_audio, 32, "what is not said again stays");
+}
+
 Test(report, hostile_numbers_are_as_if_they_were_not_there)
 {
     static const char *const bad[] = { "-1",     "1.5",  "1e30",   "1099511627777",

@@ -49,7 +49,7 @@ Test(lease, is_taken_seen_and_settled)
 
     lease_set_action(&worker.leases, first, LEASE_STREAMING);
     lease_add_bytes(&worker.leases, first, 10, 20, 77);
-    struct lease_tokens tokens = { 1, 2, 3, 4, 5, 6, 0 };
+    struct lease_tokens tokens = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 0 };
     lease_set_tokens(&worker.leases, first, &tokens);
     struct lease_data *edit = lease_edit(&worker.leases, first);
     snprintf(edit->account_name, sizeof edit->account_name, "acc");

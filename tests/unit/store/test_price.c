@@ -199,3 +199,21 @@ Test(price, service_tiers_have_the_providers_names)
     cr_expect_eq(price_service_of(STR("auto")), PRICE_STANDARD);
     cr_expect_eq(price_service_of(STR("")), PRICE_STANDARD);
 }
+
+Test(price, of_sounds_and_pictures_is_that_of_text_unless_it_is_said)
+{
+    struct price price = good("{" IN_OUT "}");
+    struct money_rates rates;
+    pricecard_resolve(&price, PRICE_STANDARD, 0, &rates);
+    cr_expect(rates.pico[MONEY_IN_AUDIO] == rates.pico[MONEY_IN_FRESH] &&
+              rates.pico[MONEY_IN_IMAGE] == rates.pico[MONEY_IN_FRESH] &&
+              rates.pico[MONEY_OUT_AUDIO] == rates.pico[MONEY_OUT_TEXT]);
+    price = good("{" IN_OUT ", \"input_cost_per_audio_token\": 4e-05, "
+                 "\"input_cost_per_image_token\": 1e-05, \"output_cost_per_audio_token\": 8e-05}");
+    pricecard_resolve(&price, PRICE_STANDARD, 0, &rates);
+    cr_expect_eq(rates.pico[MONEY_IN_AUDIO], 40000000);
+    cr_expect_eq(rates.pico[MONEY_IN_IMAGE], 10000000);
+    cr_expect_eq(rates.pico[MONEY_OUT_AUDIO], 80000000);
+    refused("{\"input_cost_per_audio_token\": 4e-05}", "without input and output");
+    refused("{" IN_OUT ", \"input_cost_per_audio_token\": 0.01}", "$4,294");
+}

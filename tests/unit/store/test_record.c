@@ -83,7 +83,8 @@ Test(record, of_no_known_layout_is_refused)
     bytes[0] = 2;
     cr_expect_eq(record_read(str_make((char *)bytes, 512), &record), ERR_BAD);
     cr_expect_eq(record_read(str_make((char *)bytes, 3), &record), ERR_BAD);
-    cr_expect_eq(record_read(str_make((char *)bytes, LEDGER_RECORD_BYTES), &record), ERR_OK);
+    cr_expect_eq(record_read(str_make((char *)bytes, LEDGER_RECORD_BYTES), &record), ERR_BAD);
+    cr_expect_eq(record_read(str_make((char *)bytes, 560), &record), ERR_OK);
 }
 
 /* Every byte counts: words that are 0 but for one of them, and the last byte of all. */
@@ -98,7 +99,7 @@ make_full(struct ledger_record *record)
                                       .request_id = "req_0123456789",
                                       .model = "gpt-4o",
                                       .address = "127.0.0.1" };
-    record->pad[sizeof record->pad - 1] = 1;
+    record->media_pico[MONEY_MEDIA_KINDS - 1] = 1;
 }
 
 Test(record, is_stored_small_and_comes_out_as_it_was)
@@ -165,4 +166,45 @@ Test(record, repeats_its_own_bill)
     record.flags = 0;
     record.is_last = 0;
     cr_expect_eq(record_cost(&record), 0);
+}
+
+/* Sounds and pictures are a part of what they came in, and of no more than that. */
+Test(record, counts_sounds_and_pictures_once)
+{
+    struct ledger_record record;
+    struct money_amounts amounts;
+    struct money_rates rates = { .pico = { [MONEY_IN_FRESH] = 1000000,
+                                           [MONEY_OUT_TEXT] = 10000000,
+                                           [MONEY_IN_AUDIO] = 40000000,
+                                           [MONEY_IN_IMAGE] = 2000000,
+                                           [MONEY_OUT_AUDIO] = 80000000 } };
+    struct money_rates again;
+    record = (struct ledger_record){ .version = LEDGER_RECORD_VERSION,
+                                     .in_fresh = 100,
+                                     .out_total = 50,
+                                     .out_reasoning = 10,
+                                     .media_tokens = { 30, 20, 15 },
+                                     .multiplier_ppm = MONEY_PPM_ONE,
+                                     .is_last = 1 };
+    record_set_rates(&record, &rates);
+    record_rates(&record, &again);
+    cr_expect_eq(memcmp(&rates, &again, sizeof rates), 0);
+    record_amounts(&record, &amounts);
+    cr_expect(amounts.count[MONEY_IN_FRESH] == 50 && amounts.count[MONEY_IN_AUDIO] == 30 &&
+              amounts.count[MONEY_IN_IMAGE] == 20);
+    cr_expect(amounts.count[MONEY_OUT_TEXT] == 25 && amounts.count[MONEY_OUT_REASONING] == 10 &&
+              amounts.count[MONEY_OUT_AUDIO] == 15);
+    /* In microdollars: 50 * 1 + 30 * 40 + 20 * 2 + 25 * 10 + 15 * 80; reasoning is free here. */
+    cr_expect_eq(record_cost(&record), 2740000);
+    record.in_fresh = 40;
+    record.out_total = 12;
+    record_amounts(&record, &amounts);
+    cr_expect(amounts.count[MONEY_IN_AUDIO] == 30 && amounts.count[MONEY_IN_IMAGE] == 10 &&
+              amounts.count[MONEY_IN_FRESH] == 0);
+    cr_expect(amounts.count[MONEY_OUT_AUDIO] == 2 && amounts.count[MONEY_OUT_TEXT] == 0);
+    /* Too dear for its place: taken for text, whose price it followed. */
+    rates.pico[MONEY_IN_AUDIO] = (uint64_t)MONEY_MEDIA_PICO_MAX + 1;
+    record_set_rates(&record, &rates);
+    cr_expect(record.media_tokens[0] == 0 && record.media_pico[0] == 0 &&
+              record.media_tokens[1] == 20);
 }

@@ -184,8 +184,9 @@ start_gateway() {
 # family PID: it and its children
 family() {
     printf '%s ' "$1"
-    awk -v parent="$1" '{ s = $0; sub(/.*\) /, "", s); split(s, f, " ");
-        if (f[2] == parent) printf "%s ", $1 }' /proc/[0-9]*/stat 2>/dev/null
+    # By cat: awk itself stops at the first process that ends meanwhile, and sums come out too small.
+    cat /proc/[0-9]*/stat 2>/dev/null | awk -v parent="$1" '{ s = $0; sub(/.*\) /, "", s)
+        split(s, f, " "); if (f[2] == parent) printf "%s ", $1 }'
 }
 
 # CPU nanoseconds, user and system, of a list of processes

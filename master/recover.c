@@ -177,10 +177,14 @@ recover_run(const char *path, const struct config *config, uint64_t *out_records
         return ERR_OK;
     }
     if (err == ERR_BAD) {
-        /* Another layout: nothing in it can be read. Its records are lost only if that version was
-         * killed as well; an upgrade by stop and start leaves none. */
-        fprintf(stderr, "sub2api: removing %s, which is of no use: %s\n", path, why);
-        segment_remove(path);
+        /* Another version's, which was killed: a stop in good order leaves none. It may hold
+         * requests that are not in the store yet, and that version alone can read them. */
+        bool is_kept = segment_set_aside(path);
+        fprintf(stderr,
+                "sub2api: %s%s: what the run before had not recorded when it was killed %s\n", why,
+                is_kept ? ", kept as *" SEGMENT_ASIDE : "",
+                is_kept ? "is recorded when its own version starts with the file in its old place"
+                        : "cannot be recorded");
         return ERR_OK;
     }
     if (err != ERR_OK) {

@@ -3,7 +3,8 @@
  *
  * A stop in good order removes the segment. When it is still there, its processes were killed: the
  * records in its rings are committed (with their position, so never twice), and each request that
- * was under way is written down with what its lease says. Then the file is removed.
+ * was under way is written down with what its lease says. Then the file is removed. A segment of
+ * another version is kept beside it (shm/segment.h): only that version can read it.
  *
  * Runs in: master, before it forks. If it dies here: the next start does the rest; the store's ring
  * positions tell what is there already.

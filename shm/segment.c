@@ -6,6 +6,7 @@
 #include "shm/segment.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -339,4 +340,18 @@ segment_remove(const char *path)
 {
     CHECK(path != NULL && path[0] != '\0');
     (void)unlink(path);
+}
+
+bool
+segment_set_aside(const char *path)
+{
+    char aside[PATH_MAX];
+    CHECK(path != NULL && path[0] != '\0');
+    int len = snprintf(aside, sizeof aside, "%s" SEGMENT_ASIDE, path);
+    CHECK(len > 0 && (size_t)len < sizeof aside);
+    if (rename(path, aside) == 0) {
+        return true;
+    }
+    segment_remove(path);
+    return false;
 }

@@ -159,4 +159,9 @@ void segment_close(struct segment *segment);
 /* Removes the file; nothing happens when it is not there. Mappings stay good. */
 void segment_remove(const char *path);
 
+/* A segment that this version cannot read goes to `path`.old, in place of an older one; what cannot
+ * be moved is removed. False: it was removed. */
+#define SEGMENT_ASIDE ".old"
+bool segment_set_aside(const char *path);
+
 #endif

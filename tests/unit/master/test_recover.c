@@ -1,4 +1,5 @@
 #include <criterion/criterion.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,33 @@ Test(recover, has_nothing_to_do_after_a_stop_in_good_order)
     char why[RECOVER_WHY_BYTES];
     cr_assert_eq(recover_run(path, &config, &records, &orphans, why), ERR_OK);
     cr_assert_eq(records + orphans, 0);
+    remove_all();
+}
+
+Test(recover, keeps_what_only_another_version_can_read)
+{
+    struct segment segment;
+    prepare(&segment);
+    uint32_t other = SEGMENT_LAYOUT - 1;
+    memcpy(segment.base + offsetof(struct segment_head, layout), &other, sizeof other);
+    segment_close(&segment); /* killed here, and then upgraded */
+    uint64_t records = 9;
+    uint64_t orphans = 9;
+    char why[RECOVER_WHY_BYTES];
+    char aside[80];
+    cr_assert_eq(recover_run(path, &config, &records, &orphans, why), ERR_OK);
+    cr_expect_eq(records + orphans, 0);
+    cr_expect_neq(access(path, F_OK), 0, "its place is free");
+    snprintf(aside, sizeof aside, "%s" SEGMENT_ASIDE, path);
+    /* The version that made it comes back with the file in its place. */
+    cr_assert_eq(rename(aside, path), 0);
+    uint32_t ours = SEGMENT_LAYOUT;
+    FILE *file = fopen(path, "r+");
+    cr_assert(file != NULL && fseek(file, offsetof(struct segment_head, layout), SEEK_SET) == 0);
+    cr_assert_eq(fwrite(&ours, sizeof ours, 1, file), 1);
+    fclose(file);
+    cr_expect_eq(recover_run(path, &config, &records, &orphans, why), ERR_OK, "%s", why);
+    cr_expect_neq(access(path, F_OK), 0, "it was read");
     remove_all();
 }
 

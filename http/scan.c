@@ -304,19 +304,27 @@ name_ends_of(const char *at)
     return ~(uint32_t)_mm_movemask_epi8(good) & 0xffffu;
 }
 
+/* Fewer than BLOCK_BYTES are left, so they are looked at together with some before them. Out of
+ * line: most heads have a body behind them, and never come here. */
+static __attribute__((noinline)) const char *
+last_of(uint32_t (*mask_of)(const char *at), const char *at, const char *end)
+{
+    uint32_t mask = mask_of(end - BLOCK_BYTES) >> (BLOCK_BYTES - (size_t)(end - at));
+    return mask != 0 ? at + (size_t)__builtin_ctz(mask) : end;
+}
+
 /* The first byte at or behind `at` with its bit set; `end`: none. There are at least BLOCK_BYTES
- * before `end`, so the last bytes are looked at together with some before them. */
+ * before `end`. */
 static inline __attribute__((always_inline)) const char *
 first_of(uint32_t (*mask_of)(const char *at), const char *at, const char *end)
 {
-    for (; end - at >= (ptrdiff_t)BLOCK_BYTES; at += BLOCK_BYTES) {
+    for (; at <= end - BLOCK_BYTES; at += BLOCK_BYTES) {
         uint32_t mask = mask_of(at);
         if (mask != 0) {
-            return at + __builtin_ctz(mask);
+            return at + (size_t)__builtin_ctz(mask);
         }
     }
-    uint32_t mask = mask_of(end - BLOCK_BYTES) >> (BLOCK_BYTES - (size_t)(end - at));
-    return mask != 0 ? at + __builtin_ctz(mask) : end;
+    return last_of(mask_of, at, end);
 }
 
 size_t

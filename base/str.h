@@ -61,6 +61,9 @@ str_equal_nocase_word(uint64_t left, uint64_t right)
 {
     const uint64_t ones = 0x0101010101010101ull;
     uint64_t differ = left ^ right;
+    if (differ == 0) {
+        return true;
+    }
     if ((differ & ~(ones * 0x20)) != 0) {
         return false;
     }

@@ -5,24 +5,45 @@
 #include "base/check.h"
 #include "base/num.h"
 
-/* Fields that mean something to a provider, by first letter; a prefix ends in '-'. */
-static const struct str of_a[] = { { "accept", 6 },
-                                   { "accept-language", 15 },
-                                   { "anthropic-", 10 } };
-static const struct str of_c[] = { { "conversation_id", 15 } };
-static const struct str of_o[] = { { "openai-beta", 11 }, { "originator", 10 } };
-static const struct str of_s[] = { { "session-id", 10 }, { "session_id", 10 } };
-static const struct str of_t[] = { { "thread-id", 9 }, { "traceparent", 11 } };
-static const struct str of_u[] = { { "user-agent", 10 } };
-static const struct str of_v[] = { { "version", 7 } };
-static const struct str of_x[] = {
-    { "x-app", 5 },         { "x-claude-", 9 },          { "x-client-request-id", 19 },
-    { "x-codex-", 8 },      { "x-goog-api-client", 17 }, { "x-session-affinity", 18 },
-    { "x-session-id", 12 }, { "x-stainless-", 12 },
+/* What a client's field is to a provider. */
+enum field {
+    FIELD_NONE = 0, /* it does not pass */
+    FIELD_PASSES = 1,
+    FIELD_AGENT = 2, /* passes, and so needs not be made up */
+    FIELD_ACCEPT = 4,
+};
+
+struct row {
+    struct str name; /* a prefix ends in '-' */
+    enum field field;
+};
+
+/* Fields that mean something to a provider, by first letter. */
+static const struct row of_a[] = { { { "accept", 6 }, FIELD_ACCEPT },
+                                   { { "accept-language", 15 }, FIELD_PASSES },
+                                   { { "anthropic-", 10 }, FIELD_PASSES } };
+static const struct row of_c[] = { { { "conversation_id", 15 }, FIELD_PASSES } };
+static const struct row of_o[] = { { { "openai-beta", 11 }, FIELD_PASSES },
+                                   { { "originator", 10 }, FIELD_PASSES } };
+static const struct row of_s[] = { { { "session-id", 10 }, FIELD_PASSES },
+                                   { { "session_id", 10 }, FIELD_PASSES } };
+static const struct row of_t[] = { { { "thread-id", 9 }, FIELD_PASSES },
+                                   { { "traceparent", 11 }, FIELD_PASSES } };
+static const struct row of_u[] = { { { "user-agent", 10 }, FIELD_AGENT } };
+static const struct row of_v[] = { { { "version", 7 }, FIELD_PASSES } };
+static const struct row of_x[] = {
+    { { "x-app", 5 }, FIELD_PASSES },
+    { { "x-claude-", 9 }, FIELD_PASSES },
+    { { "x-client-request-id", 19 }, FIELD_PASSES },
+    { { "x-codex-", 8 }, FIELD_PASSES },
+    { { "x-goog-api-client", 17 }, FIELD_PASSES },
+    { { "x-session-affinity", 18 }, FIELD_PASSES },
+    { { "x-session-id", 12 }, FIELD_PASSES },
+    { { "x-stainless-", 12 }, FIELD_PASSES },
 };
 
 struct letter {
-    const struct str *rows;
+    const struct row *rows;
     size_t count;
 };
 
@@ -58,32 +79,37 @@ is_stainless(struct str name)
     return (seen[0] | small) == want[0] && (seen[1] | small) == want[1];
 }
 
-bool
-request_may_pass(struct str name)
+static enum field
+field_of(struct str name)
 {
     if (is_stainless(name)) {
-        return true;
+        return FIELD_PASSES;
     }
     char first = name.len == 0 ? '\0' : str_lower(name.data[0]);
     if (first < 'a' || first > 'z') {
-        return false;
+        return FIELD_NONE;
     }
     const struct letter *letter = &letters[first - 'a'];
     /* The third letter tells most rows of one first letter apart. */
     char third = name.len > 2 ? str_lower(name.data[2]) : '\0';
     for (size_t i = 0; i < letter->count; i++) {
-        struct str row = letter->rows[i];
-        if (row.data[2] != third || name.len < row.len ||
-            (name.len != row.len && row.data[row.len - 1] != '-')) {
+        const struct row *row = &letter->rows[i];
+        struct str want = row->name;
+        if (want.data[2] != third || name.len < want.len ||
+            (name.len != want.len && want.data[want.len - 1] != '-')) {
             continue;
         }
-        /* Most clients write lower case: the plain comparison nearly always decides. */
-        struct str head = str_make(name.data, row.len);
-        if (str_equal(head, row) || str_equal_nocase(head, row)) {
-            return true;
+        if (str_equal_nocase_all(str_make(name.data, want.len), want)) {
+            return row->field;
         }
     }
-    return false;
+    return FIELD_NONE;
+}
+
+bool
+request_may_pass(struct str name)
+{
+    return field_of(name) != FIELD_NONE;
 }
 
 /* Does the Connection field name other fields, which then must not pass? Nearly never. */
@@ -225,12 +251,6 @@ put_credential(struct writer *w, enum dialect dialect, struct str secret)
     }
 }
 
-/* Which fields that an API needs came from the client. */
-struct passed {
-    bool agent;
-    bool accept;
-};
-
 /* A form keeps its boundary, JSON its parameters; whatever else the client called its body, we have
  * read it as JSON (curl -d says it is a form). */
 static struct str
@@ -245,17 +265,17 @@ body_type(const struct header_list *headers)
     return is_kept ? type : STR("application/json");
 }
 
-/* Fields that the API needs and that a client may have left out. */
+/* Fields that the API needs and that a client may have left out; passed: the fields that it sent.
+ */
 static void
-put_needed(struct writer *w, const struct request_want *want, enum dialect dialect,
-           const struct passed *passed)
+put_needed(struct writer *w, const struct request_want *want, enum dialect dialect, unsigned passed)
 {
     static const struct header_list none = { .count = 0 };
     const struct header_list *headers = want->headers == NULL ? &none : want->headers;
-    if (!passed->agent) {
+    if ((passed & FIELD_AGENT) == 0) {
         put(w, STR("User-Agent: sub2api\r\n"));
     }
-    if (!passed->accept) {
+    if ((passed & FIELD_ACCEPT) == 0) {
         put(w, STR("Accept: */*\r\n"));
     }
     if (dialect == DIALECT_ANTHROPIC && !header_has(headers, STR("anthropic-version"))) {
@@ -284,24 +304,23 @@ line_of(const struct header *header)
 }
 
 /*
- * The fields that may pass. Lines that lie one behind the other in the client's head (the SDKs send
- * a dozen in a row) are copied as one piece.
+ * The fields that may pass; returns which kinds of them there were. Lines that lie one behind the
+ * other in the client's head (the SDKs send a dozen in a row) are copied as one piece.
  */
-static struct passed
+static unsigned
 put_client_fields(struct writer *w, const struct header_list *headers)
 {
-    struct passed passed = { false, false };
+    unsigned passed = FIELD_NONE;
     /* No field on the list is hop-by-hop by itself. */
     bool may_be_hop = headers != NULL && connection_names_fields(headers);
     struct str run = STR("");
     for (uint32_t i = 0; headers != NULL && i < headers->count; i++) {
         const struct header *header = &headers->items[i];
-        if (!request_may_pass(header->name) ||
-            (may_be_hop && header_is_hop(headers, header->name))) {
+        enum field field = field_of(header->name);
+        if (field == FIELD_NONE || (may_be_hop && header_is_hop(headers, header->name))) {
             continue;
         }
-        passed.agent |= str_equal_nocase(header->name, STR("user-agent"));
-        passed.accept |= str_equal_nocase(header->name, STR("accept"));
+        passed |= field;
         struct str line = line_of(header);
         if (line.len == 0) {
             put_field(w, header->name, header->value);
@@ -365,8 +384,8 @@ request_head(const struct request_want *want, struct arena *arena, struct str *o
     put_field(&w, STR("Host"), str_of(want->target->authority));
     put_credential(&w, row->dialect, want->account->secret);
     put(&w, STR("Accept-Encoding: identity\r\n"));
-    struct passed passed = put_client_fields(&w, want->headers);
-    put_needed(&w, want, row->dialect, &passed);
+    unsigned passed = put_client_fields(&w, want->headers);
+    put_needed(&w, want, row->dialect, passed);
     put(&w, STR("\r\n"));
     *out = (struct str){ w.data, w.used };
     return ERR_OK;

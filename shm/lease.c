@@ -48,7 +48,8 @@ state_of(const struct lease *lease)
 static struct lease *
 own(const struct lease_local *local, uint32_t index)
 {
-    struct lease *lease = row(local->segment, local->slot, index);
+    CHECK(index < local->row_count);
+    struct lease *lease = &local->rows[index];
     CHECK(atomic_load_explicit(&lease->state, memory_order_relaxed) == LEASE_HELD);
     return lease;
 }
@@ -68,6 +69,8 @@ lease_init(struct lease_local *local, struct segment *segment, uint32_t slot)
     memset(local, 0, sizeof *local);
     local->segment = segment;
     local->slot = slot;
+    local->rows = row(segment, slot, 0);
+    local->row_count = segment->leases;
     local->free_list = malloc(segment->leases * sizeof *local->free_list);
     if (local->free_list == NULL) {
         return ERR_FULL;

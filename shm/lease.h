@@ -153,6 +153,8 @@ struct lease {
 /* The process's own part: the free list. */
 struct lease_local {
     struct segment *segment;
+    struct lease *rows; /* of the slot, segment->leases of them */
+    uint32_t row_count;
     uint32_t slot;
     uint32_t held; /* leases out */
     uint32_t free_count;

@@ -514,6 +514,9 @@ price_service_of(struct str text)
                   { "fast", PRICE_PRIORITY },
                   { "flex", PRICE_FLEX },
                   { "on_demand_flex", PRICE_FLEX } };
+    if (text.len == 0) {
+        return PRICE_STANDARD; /* nearly always nothing is said */
+    }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (str_equal_nocase(text, str_of(names[i].text))) {
             return names[i].service;

@@ -71,6 +71,7 @@
     (64u * 1024 * 1024) /* texts kept of an answer; images are in it */
 #define TRANSLATE_QUEUE_BYTES_MAX (16u * 1024 * 1024) /* deltas that wait for their turn */
 #define TRANSLATE_EVENT_BYTES_MAX (64u * 1024 * 1024) /* one event; an inline image */
+#define TRANSLATE_SMALL_BYTES 262144u /* of one request: so much is not counted with the bodies */
 #define SCHEMA_BYTES_MAX (4u * 1024 * 1024) /* a schema with its references put in place */
 #define SCHEMA_DEPTH_MAX 64u                /* of the same */
 

@@ -140,6 +140,19 @@ body_grow(struct body_pool *pool, struct body *body, size_t bytes, size_t bytes_
     return ERR_OK;
 }
 
+enum err
+body_count(struct body_pool *pool, uint64_t *counted, uint64_t bytes)
+{
+    CHECK(pool->held_bytes >= *counted);
+    uint64_t others = pool->held_bytes - *counted;
+    if (bytes > *counted && bytes > pool->held_bytes_max - others) {
+        return ERR_FULL;
+    }
+    pool->held_bytes = others + bytes;
+    *counted = bytes;
+    return ERR_OK;
+}
+
 void
 body_give(struct body_pool *pool, struct body *body)
 {

@@ -3,7 +3,7 @@
  *
  * Small blocks (up to BODY_POOLED_BYTES_MAX) come in powers of two and are kept for the next body;
  * larger ones are exact and go back to the system at once. What counts is what is held, not what is
- * filled.
+ * filled. Memory that belongs to a body and lies elsewhere is counted with body_count().
  *
  * Runs in: worker, recorder. Owner: struct server embeds the pool, its connections the blocks.
  */
@@ -42,6 +42,9 @@ MUST_CHECK enum err body_take(struct body_pool *pool, struct body *body, size_t 
 /* Makes room for `bytes` in all, at least doubling but not beyond bytes_max; keeps the content. */
 MUST_CHECK enum err
 body_grow(struct body_pool *pool, struct body *body, size_t bytes, size_t bytes_max);
+/* What is held elsewhere and belongs under the same bound: *counted becomes `bytes`. ERR_FULL: the
+ * pool is used up, and nothing changes; fewer always fit. */
+MUST_CHECK enum err body_count(struct body_pool *pool, uint64_t *counted, uint64_t bytes);
 /* Fine for a zeroed body. */
 void body_give(struct body_pool *pool, struct body *body);
 

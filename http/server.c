@@ -144,6 +144,12 @@ server_busy(const struct server *server)
 
 /* --- bodies --- */
 
+enum err
+server_count(struct server *server, uint64_t *counted, uint64_t bytes)
+{
+    return body_count(&server->bodies, counted, bytes);
+}
+
 static void
 send_continue(struct caller *caller)
 {

@@ -120,6 +120,9 @@ MUST_CHECK enum err server_write(struct server_request *request, struct str byte
 void server_flush(struct server_request *request);
 /* Bytes queued for this client. */
 uint32_t server_pending(const struct server_request *request);
+/* Memory for a request that is held elsewhere comes out of the same pool as bodies: *counted, 0 at
+ * first, becomes `bytes`. ERR_FULL: the pool is used up; fewer always fit. 0 before the end. */
+MUST_CHECK enum err server_count(struct server *server, uint64_t *counted, uint64_t bytes);
 /* Gives head, body and arena back; only server_write, server_flush, server_end may follow. */
 void server_release(struct server_request *request);
 /* The answer is complete (is_whole) or must be cut (reset the framing: close without terminator).

@@ -198,6 +198,14 @@ sse_find_end(struct sse *sse, struct str bytes, size_t at)
     return 0;
 }
 
+void
+sse_drop(struct sse *sse)
+{
+    sse->is_overlong = sse_is_inside(sse);
+    buf_clear(&sse->kept);
+    buf_shrink(&sse->kept);
+}
+
 /* Keeps a part of an event, or gives up keeping it. */
 static void
 sse_keep(struct sse *sse, struct str part)
@@ -207,8 +215,7 @@ sse_keep(struct sse *sse, struct str part)
     }
     if (buf_append(&sse->kept, part) != ERR_OK) {
         sse->is_overlong = true;
-        buf_clear(&sse->kept);
-        buf_shrink(&sse->kept);
+        sse_drop(sse);
     }
 }
 

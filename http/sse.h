@@ -43,6 +43,8 @@ struct sse {
 void sse_init(struct sse *sse);
 /* Before the first bytes: events up to this long are reported whole. */
 void sse_bound(struct sse *sse, uint32_t kept_bytes_max);
+/* Gives back what is kept: the event under way will be reported as too long. */
+void sse_drop(struct sse *sse);
 void sse_fini(struct sse *sse);
 void sse_feed(struct sse *sse, struct str bytes, sse_fn on_event, void *context);
 /* At the end of the stream: an event without its empty line is reported when it has data. */

@@ -243,6 +243,26 @@ answer_lose(struct answer *answer)
 }
 
 void
+answer_starve(struct answer *answer)
+{
+    if (!is_over(answer)) {
+        fail(answer, "the gateway has no memory for this answer now: try again", true);
+        answer->failure.status = 503;
+    }
+}
+
+uint64_t
+answer_held(const struct answer *answer)
+{
+    uint64_t bytes = answer->out.cap + answer->arena.used_bytes + answer->collect.bytes +
+                     answer->collect.arena.used_bytes;
+    if (answer->writer != NULL && answer->client->write_held != NULL) {
+        bytes += answer->client->write_held(answer->writer);
+    }
+    return bytes;
+}
+
+void
 answer_fail(struct answer *answer, const struct error_info *info)
 {
     CHECK(answer->has_output && answer->writer != NULL && answer->state != ANSWER_DONE);

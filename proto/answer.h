@@ -72,5 +72,7 @@ void answer_end(struct answer *answer);
 void answer_lose(struct answer *answer); /* an event was too long to be kept */
 void answer_fail(struct answer *answer, const struct error_info *info);
 void answer_flush(struct answer *answer);
+void answer_starve(struct answer *answer); /* there is no memory to go on: status 503, ours */
+uint64_t answer_held(const struct answer *answer); /* bytes of memory */
 
 #endif

@@ -36,6 +36,7 @@ static const struct codec codecs[DIALECT_COUNT] = {
                             .write_event = respwrite_event,
                             .write_error = respwrite_error,
                             .write_close = respwrite_close,
+                            .write_held = respwrite_held,
                             .write_answer = respwrite_answer,
                             .write_count = respwrite_count,
                             .read_count = respread_count },

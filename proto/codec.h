@@ -80,6 +80,7 @@ struct codec {
     /* The terminal error event; what is open is closed as the dialect wants it. */
     enum err (*write_error)(void *writer, const struct error_info *info);
     void (*write_close)(void *writer);
+    uint64_t (*write_held)(const void *writer); /* bytes beside the arena's; NULL: few */
     /* The whole answer; nothing of a stream was written. */
     enum err (*write_answer)(const struct codec_outlet *outlet, const struct hub_answer *answer);
 

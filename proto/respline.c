@@ -33,6 +33,13 @@ respline_fini(struct respline *line)
     arena_reset(&line->scratch);
 }
 
+uint64_t
+respline_held(const struct respline *line)
+{
+    return (uint64_t)line->text.cap + line->notes.cap + line->tokens.cap + line->content.cap +
+           line->output.cap + line->scratch.used_bytes;
+}
+
 /* --- items --- */
 
 static const char *

@@ -52,6 +52,8 @@ struct respline {
 
 void respline_init(struct respline *line, struct respsay *say);
 void respline_fini(struct respline *line);
+/* Bytes of memory. */
+uint64_t respline_held(const struct respline *line);
 
 /* An event of a part. ERR_FULL: what is kept of an answer has a bound. */
 MUST_CHECK enum err respline_event(struct respline *line, const struct hub_event *event);

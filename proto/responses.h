@@ -26,6 +26,7 @@ void *respwrite_open(const struct codec_outlet *outlet);
 MUST_CHECK enum err respwrite_event(void *writer, const struct hub_event *event);
 MUST_CHECK enum err respwrite_error(void *writer, const struct error_info *info);
 void respwrite_close(void *writer);
+uint64_t respwrite_held(const void *writer);
 MUST_CHECK enum err
 respwrite_answer(const struct codec_outlet *outlet, const struct hub_answer *answer);
 

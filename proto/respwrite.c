@@ -53,6 +53,13 @@ respwrite_close(void *context)
     fini(context);
 }
 
+uint64_t
+respwrite_held(const void *context)
+{
+    const struct respwrite *writer = context;
+    return respline_held(&writer->line) + writer->summary.cap;
+}
+
 static void
 begin(struct respwrite *writer, struct str id, uint64_t created_s)
 {

@@ -330,6 +330,14 @@ translate_dropped(const struct translate *translate, char *out, size_t out_bytes
     return str_make(out, len);
 }
 
+uint64_t
+translate_held(const struct translate *translate)
+{
+    check(translate);
+    return translate->request_arena.used_bytes + translate->plan_arena.used_bytes +
+           answer_held(&translate->answer);
+}
+
 /* --- the answer --- */
 
 enum err

@@ -133,6 +133,8 @@ MUST_CHECK enum err translate_begin(struct translate *translate);
 void translate_forget(struct translate *translate);
 /* Feed it and look at its state, `out`, `has_output` and `failure`; never NULL. */
 struct answer *translate_answer(struct translate *translate);
+/* Bytes of memory, of both sides. */
+uint64_t translate_held(const struct translate *translate);
 
 /* --- counting --- */
 

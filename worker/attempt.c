@@ -462,9 +462,11 @@ judge_answer(struct relay *relay)
     uint16_t status = failure.status >= 400 ? (uint16_t)failure.status : 502;
     struct retry_decision decision = retry_of_error(status, &failure.found);
     if (stream->is_answered || relay->request == NULL || failure.is_ours) {
-        relay_refuse(relay, &(struct reply){ .status = 502,
-                                             .code = "upstream_error",
-                                             .message = str_make(cleaned, length) });
+        bool is_overload = failure.is_ours && failure.status == 503;
+        relay_refuse(relay, &(struct reply){ .status = is_overload ? 503 : 502,
+                                             .code = is_overload ? "overloaded" : "upstream_error",
+                                             .message = str_make(cleaned, length),
+                                             .retry_after_s = is_overload ? 1 : 0 });
     } else if (decision.verdict == RETRY_SWITCH) {
         note_failure(relay, &decision, EXCHANGE_DONE, false, str_make(cleaned, length));
         go_on(relay);

@@ -31,18 +31,74 @@ bridge_init(struct relay *relay)
     loop_task_init(&relay->bridge.rest, on_rest);
 }
 
+/* --- its memory --- */
+
+static uint64_t
+held_bytes(const struct relay *relay)
+{
+    const struct bridge *bridge = &relay->bridge;
+    uint64_t bytes = (uint64_t)relay->stream.sse.kept.cap + relay->stream.tail.cap;
+    if (bridge->translate != NULL) {
+        bytes += bridge->arena.used_bytes + bridge->body.cap + translate_held(bridge->translate);
+    }
+    return bytes;
+}
+
+/* What is held and `more`. ERR_FULL: the pool has not so much. */
+static enum err
+count(struct relay *relay, uint64_t more)
+{
+    uint64_t bytes = held_bytes(relay) + more;
+    bytes = bytes > TRANSLATE_SMALL_BYTES ? bytes : 0;
+    uint64_t *counted = &relay->bridge.counted_bytes;
+    return bytes == *counted ? ERR_OK : server_count(relay->worker->server, counted, bytes);
+}
+
+/* Some or all was given back. */
+static void
+recount(struct relay *relay)
+{
+    /* It may have grown a little since: then the old count stands. */
+    if (relay->bridge.counted_bytes > 0 && count(relay, 0) == ERR_FULL) {
+        CHECK(held_bytes(relay) > 0);
+    }
+}
+
 void
 bridge_close(struct relay *relay)
 {
     struct bridge *bridge = &relay->bridge;
     loop_undefer(&bridge->rest);
-    if (bridge->translate == NULL) {
-        return;
+    if (bridge->translate != NULL) {
+        translate_close(bridge->translate);
+        bridge->translate = NULL;
+        arena_reset(&bridge->arena);
+        buf_fini(&bridge->body);
     }
-    translate_close(bridge->translate);
-    bridge->translate = NULL;
-    arena_reset(&bridge->arena);
-    buf_fini(&bridge->body);
+    recount(relay);
+}
+
+/* What the buffer would grow by. */
+static uint64_t
+growth(const struct buf *buf, size_t bytes)
+{
+    size_t room = buf->cap - buf_len(buf);
+    return bytes <= room ? 0 : bytes > buf->cap ? bytes : buf->cap;
+}
+
+/* Nothing more of the answer can be kept: what there is goes back, and the answer ends. */
+static void
+starve(struct relay *relay)
+{
+    struct stream *stream = &relay->stream;
+    sse_drop(&stream->sse);
+    buf_fini(&stream->tail);
+    stream->is_whole = false;
+    if (relay->bridge.translate != NULL) {
+        answer_starve(translate_answer(relay->bridge.translate));
+    }
+    log_event(LOG_WARN, "bridge",
+              "req=%s why=\"no memory for the answer ([http] body_pool_bytes)\"", relay->id);
 }
 
 /* --- which dialect --- */
@@ -196,7 +252,7 @@ bridge_encode(struct relay *relay, struct str model, struct str *out, struct hub
         err = translate_begin(bridge->translate);
     }
     *out = buf_str(&bridge->body);
-    return err;
+    return err == ERR_OK ? count(relay, 0) : err;
 }
 
 /* --- towards the client --- */
@@ -284,8 +340,17 @@ void
 bridge_body(struct relay *relay, struct str bytes)
 {
     struct stream *stream = &relay->stream;
+    const struct buf *grows = stream->reads_sse ? &stream->sse.kept : &stream->tail;
+    if (count(relay, growth(grows, bytes.len)) != ERR_OK) {
+        starve(relay);
+        recount(relay);
+        return;
+    }
     if (stream->reads_sse) {
         sse_feed(&stream->sse, bytes, on_event, relay);
+        if (count(relay, 0) != ERR_OK) {
+            starve(relay);
+        }
         return;
     }
     /* Also when its client is gone: its usage stands at the end. */
@@ -379,7 +444,7 @@ bridge_break(struct relay *relay, const struct error_info *info, bool *out_whole
     }
     struct blame blame;
     struct error_info told = *info;
-    if (failure != NULL) {
+    if (failure != NULL && !failure->is_ours) {
         blame_found(relay->row->dialect, &failure->found, failure->status, &blame, &told);
         told.request_id = relay->id;
     }

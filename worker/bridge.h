@@ -12,6 +12,9 @@
  *
  * Memory: taken only when translating, bounded by translate.h and the client's out buffer; given
  * back in settle, when the client leaves, and the request's side as soon as the answer has begun.
+ * All that a translation holds beyond TRANSLATE_SMALL_BYTES comes out of the pool of request bodies
+ * ([http] body_pool_bytes), also what is kept of its answer to read it (stream.h): when that is
+ * used up, the request ends with 503 overloaded.
  *
  * Runs in: worker. Embedded in struct relay. Nothing to repair when the process dies here.
  */
@@ -37,6 +40,7 @@ struct bridge {
     struct translate *translate;    /* NULL = not open: not translated, or the client is gone */
     struct arena arena;             /* of it; used while it is open */
     struct buf body;                /* as the account gets it; used while it is open */
+    uint64_t counted_bytes;         /* taken out of the pool of bodies */
     bool asks_stream;               /* the account is asked for a stream */
     bool is_over;                   /* the provider is done, the client has not taken all */
     struct loop_task rest;          /* the client has: goes on, outside http/server's call */
@@ -49,7 +53,8 @@ enum bridge_end {
 };
 
 void bridge_init(struct relay *relay);
-/* Gives everything back; also when nothing was taken, and again. */
+/* Gives everything back; also when nothing was taken, and again. At the end behind stream_fini().
+ */
 void bridge_close(struct relay *relay);
 
 /* Which dialect the accounts are asked in; sets want->dialect. */

@@ -331,10 +331,10 @@ settle_relay(struct relay *relay)
     repeat_end(relay);
     charge_end(relay);
     give_gates(relay);
-    bridge_close(relay);
     if (relay->row != NULL) {
         stream_fini(relay);
     }
+    bridge_close(relay);
     if (relay->view != NULL) {
         catalog_drop(worker->catalog, relay->view);
     }

@@ -71,3 +71,21 @@ Test(body, refuses_growth_beyond_the_pool)
     body_give(&pool, &body);
     body_pool_fini(&pool);
 }
+
+Test(body, counts_what_lies_elsewhere)
+{
+    struct body_pool pool;
+    struct body body = { 0 };
+    uint64_t counted = 0;
+    body_pool_init(&pool, 100000);
+    cr_assert(body_take(&pool, &body, 65536) == ERR_OK);
+    cr_expect(body_count(&pool, &counted, 34464) == ERR_OK && pool.held_bytes == 100000);
+    cr_expect(body_count(&pool, &counted, 34465) == ERR_FULL && counted == 34464);
+    cr_expect(body_count(&pool, &counted, UINT64_MAX) == ERR_FULL && pool.held_bytes == 100000);
+    cr_expect(body_count(&pool, &counted, 100) == ERR_OK && pool.held_bytes == 65636);
+    body_give(&pool, &body);
+    cr_expect(body_count(&pool, &counted, 100000) == ERR_OK);
+    cr_expect(body_take(&pool, &body, 1) == ERR_FULL);
+    cr_expect(body_count(&pool, &counted, 0) == ERR_OK && counted == 0);
+    body_pool_fini(&pool);
+}

@@ -255,6 +255,25 @@ Test(sse, keeps_longer_events_when_asked_to)
     free(text);
 }
 
+Test(sse, gives_up_what_it_keeps)
+{
+    struct sse sse;
+    struct seen seen = { .count = 0 };
+    buf_init(&seen.text, 4096);
+    buf_init(&seen.raw, 4096);
+    sse_init(&sse);
+    sse_drop(&sse);
+    sse_feed(&sse, STR("data: whole\n\ndata: ha"), on_event, &seen);
+    sse_drop(&sse);
+    cr_expect(sse.kept.data == NULL && sse_is_inside(&sse));
+    sse_feed(&sse, STR("lf\n\ndata: next\n\n"), on_event, &seen);
+    cr_expect(str_equal(buf_str(&seen.text), STR("|whole|;||cut;|next|;")), "%.*s",
+              STR_ARG(buf_str(&seen.text)));
+    sse_fini(&sse);
+    buf_fini(&seen.text);
+    buf_fini(&seen.raw);
+}
+
 /* One feed takes the quick way where it can; bytes one by one never do. */
 Test(sse, reads_random_streams_whole_as_it_reads_them_byte_by_byte)
 {

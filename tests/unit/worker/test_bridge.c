@@ -382,3 +382,53 @@ Test(bridge, an_account_that_only_streams_serves_others_too, .timeout = 30)
     cr_expect(has(mill->answer, "application/json"), "%s", mill->answer);
     mill_stop(mill);
 }
+
+/* Half a MiB and a little, of something longer: there is no room to double it. */
+static void
+say_half(struct mill *mill)
+{
+    static char part[32768];
+    memset(part, 'x', sizeof part);
+    mill_say(mill, "300000\r\ndata: {\"id\":\"", 21);
+    for (uint32_t i = 0; i < 16; i++) {
+        mill_say(mill, part, sizeof part);
+    }
+}
+
+Test(bridge, an_answer_that_is_kept_comes_out_of_the_pool_of_bodies, .timeout = 60)
+{
+    struct mill *mill = make_chat();
+    mill->confs.http.body_pool_bytes = 1024 * 1024;
+    mill_run(mill);
+    for (uint32_t i = 0; i < 2; i++) { /* all of it was given back */
+        int client = ask_messages(mill, ",\"stream\":true");
+        mill_begin_stream(mill);
+        say(mill, CHAT_WORD);
+        mill_read(mill, client, "\"text\":\"word\"");
+        say_half(mill);
+        mill_read(mill, client, "event: error\n");
+        cr_expect(has(mill->answer, "\"type\":\"overloaded_error\""), "%s", mill->answer);
+        cr_expect(has(mill->answer, "has no memory for this answer"), "%s", mill->answer);
+        close(client);
+        mill_hang_up(mill);
+        struct ledger_record record;
+        mill_record(mill, &record);
+        cr_expect_str_eq(record.code, "overloaded");
+        forgive(mill);
+    }
+    int client = ask_messages(mill, "");
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n";
+    mill_say(mill, head, sizeof head - 1);
+    say_half(mill);
+    cr_expect(mill_is(mill_read(mill, client, "\"}"), 503, "overloaded"), "%s", mill->answer);
+    close(client);
+    mill_hang_up(mill);
+    forgive(mill);
+    client = ask_messages(mill, "");
+    mill_answer(mill, "200 OK", "application/json", CHAT_ANSWER);
+    cr_expect(mill_is(mill_read(mill, client, "\"output_tokens\":3"), 200, NULL), "%s",
+              mill->answer);
+    close(client);
+    mill_stop(mill);
+}

@@ -5,7 +5,7 @@
  * is told by no document but by the answer (404, 405, 501), so it is learned from requests and from
  * account tests, and known to all processes at once: a word for each account and dialect.
  *
- *      0 -note-> PROVEN  another dialect of the account answered the same request: not asked
+ *      0 -note-> PROVEN  another dialect of the account served the same request: not asked
  *                        again until the time is over, or the account is changed or reset
  *      0 -note-> DOUBTED no dialect of the account has its endpoint, as far as was asked: shown
  *                        to people, and asked all the same; the base URL may be wrong

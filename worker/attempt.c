@@ -414,9 +414,7 @@ judge_error(struct relay *relay)
         send_request(relay);
         return;
     }
-    if (detour_is_proof(&found)) {
-        detour_prove(relay);
-    }
+    detour_hear(relay, &found);
     char cleaned[EXCERPT_BYTES + 1];
     size_t length = error_clean(str_of(found.message), cleaned, sizeof cleaned);
     bool is_models = false;

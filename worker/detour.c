@@ -102,22 +102,31 @@ detour_take(struct relay *relay, const struct error_found *found)
     return true;
 }
 
-bool
-detour_is_proof(const struct error_found *found)
-{
-    return found->kind == ERROR_MODEL || found->kind == ERROR_BAD_REQUEST ||
-           found->kind == ERROR_CONTEXT || found->kind == ERROR_POLICY;
-}
-
-void
-detour_prove(struct relay *relay)
+/* The endpoint that is asked is there. */
+static void
+note_there(struct relay *relay, enum lack_kind others)
 {
     if (!relay->has_choice || !endpoint_is_generation(relay->row->endpoint)) {
         return;
     }
     lack_clear(relay->worker->segment, index_of(relay), bridge_row(relay)->dialect);
     if (relay->detour.missing != 0) {
-        learn(relay, LACK_PROVEN);
+        learn(relay, others);
         relay->detour.missing = 0;
+    }
+}
+
+void
+detour_prove(struct relay *relay)
+{
+    note_there(relay, LACK_PROVEN);
+}
+
+void
+detour_hear(struct relay *relay, const struct error_found *found)
+{
+    if (found->kind == ERROR_MODEL || found->kind == ERROR_BAD_REQUEST ||
+        found->kind == ERROR_CONTEXT || found->kind == ERROR_POLICY) {
+        note_there(relay, LACK_DOUBTED);
     }
 }

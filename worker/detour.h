@@ -3,7 +3,8 @@
  * once, in another dialect.
  *
  *   asked -"nothing at this path"-> another dialect of the account that was not asked yet
- *                                   -it answers-> the first one is missing: learned (shm/lack.h)
+ *                                   -it serves-> the first one is missing: learned (shm/lack.h)
+ *                                   -it refuses-> nothing is learned but a doubt
  *   none is left -> nothing is learned but a doubt: what all endpoints say is said of the URL, or
  *                   of the request; another account may do
  *
@@ -36,10 +37,12 @@ void detour_begin(struct relay *relay);
  * another dialect of the account: to be sent again. */
 bool detour_take(struct relay *relay, const struct error_found *found);
 
-/* The endpoint that is asked has answered: what did not, on the way here, is missing. */
+/* The endpoint that is asked has served the request: what did not, on the way here, is missing. */
 void detour_prove(struct relay *relay);
 
-/* Does this error show that the endpoint is there? */
-bool detour_is_proof(const struct error_found *found);
+/* The endpoint that is asked has answered with an error. One that shows that the endpoint is there
+ * tells nothing of those on the way here: with an odd model or body a client must not take an
+ * endpoint away from all others. */
+void detour_hear(struct relay *relay, const struct error_found *found);
 
 #endif

@@ -208,16 +208,20 @@ look(struct relay *relay)
     return goes_on;
 }
 
-/* Another one is at work on it, or on its way into the store. */
+/* Another one is at work on it, or on its way into the store. Asked less and less often: many twins
+ * of one long request must not cost much. */
 static bool
 wait(struct relay *relay)
 {
     struct loop *loop = relay->worker->loop;
-    if (loop_now_ms(loop) >= relay->repeat->until_ms || worker_is_stopping(relay->worker)) {
+    struct repeat *repeat = relay->repeat;
+    uint64_t now_ms = loop_now_ms(loop);
+    if (now_ms >= repeat->until_ms || worker_is_stopping(relay->worker)) {
         return refuse_conflict(relay);
     }
-    relay->repeat->is_waiting = true;
-    loop_timer_set(loop, &relay->deadline, loop_now_ms(loop) + POLL_MS);
+    uint64_t next_ms = now_ms + POLL_MS + POLL_MS * repeat->waits++ / 4;
+    repeat->is_waiting = true;
+    loop_timer_set(loop, &relay->deadline, next_ms < repeat->until_ms ? next_ms : repeat->until_ms);
     return false;
 }
 

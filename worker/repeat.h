@@ -41,6 +41,7 @@ struct repeat {
     bool is_held;    /* `claim` is ours */
     bool is_waiting; /* for another request with the same name: relay->deadline asks again */
     uint32_t claim;
+    uint32_t waits;    /* times that it was asked again */
     uint64_t until_ms; /* of waiting */
     struct claim_name name;
     struct digest print;

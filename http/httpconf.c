@@ -26,7 +26,8 @@ const struct setting httpconf_rows[] = {
         "Largest request body, also after decompression. A larger one is refused with 413 before "
         "it is read when its length is declared."),
     ROW(body_pool_bytes, SETTING_BYTES, 1024 * 1024, 1ull << 40, "1g", "", true,
-        "All request bodies that one worker holds at a time. When it is used up, new bodies are "
+        "All request bodies that one worker holds at a time, and what translations hold beyond "
+        "256 KiB each. When it is used up, new bodies and larger answers under translation are "
         "refused with 503 overloaded."),
     ROW(conns_max, SETTING_U32, 1, CONNS_MAX, "10000", "connections", false,
         "Client connections of one worker. At the limit the connection that has been idle "

@@ -176,10 +176,10 @@ gate_give(struct segment *segment, uint32_t slot, uint32_t gate, const uint32_t 
 {
     struct gate_cell *mine = cell_of(segment, gate, slot);
     CHECK(gate_kept(atomic_load(&mine->held)) > 0);
-    uint32_t begun = round_begin(segment, slot, also, also_count);
+    round_begin(segment, slot, also, also_count);
     atomic_fetch_sub(&mine->held, 1); /* SUB */
     FAULT("gate.after_sub");
-    round_end(segment, slot, also, also_count, begun);
+    round_end(segment, slot, also, also_count);
     head_wake_each(segment, gate, also, also_count); /* GIVEWAKE */
 }
 

@@ -14,8 +14,6 @@
 #define GIVING 0x80000000u
 #define ROUNDS 0x7fffffffu /* as many, then from the first again */
 
-_Static_assert(GROUPS_PER_ACCOUNT_MAX <= 32, "one bit each");
-
 static struct gate_cell *
 row_of(const struct segment *segment, uint32_t pool)
 {
@@ -42,32 +40,26 @@ is_waited(const struct segment *segment, uint32_t pool)
     return pool != GATE_INDEX_NONE && gate_is_waited(segment, pool, 0);
 }
 
-uint32_t
+void
 round_begin(struct segment *segment, uint32_t slot, const uint32_t *pools, uint32_t count)
 {
     CHECK(count <= GROUPS_PER_ACCOUNT_MAX);
-    uint32_t begun = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (is_waited(segment, pools[i])) {
+        if (pools[i] != GATE_INDEX_NONE) {
             atomic_fetch_or(mark_of(segment, pools[i], slot), GIVING);
             FAULT("round.after_giving");
-            count_up(segment, pools[i]);
-            begun |= 1u << i;
         }
     }
-    return begun;
+    round_add(segment, pools, count);
 }
 
 void
-round_end(struct segment *segment, uint32_t slot, const uint32_t *pools, uint32_t count,
-          uint32_t begun)
+round_end(struct segment *segment, uint32_t slot, const uint32_t *pools, uint32_t count)
 {
     CHECK(count <= GROUPS_PER_ACCOUNT_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        if ((begun >> i & 1u) != 0) {
+        if (pools[i] != GATE_INDEX_NONE) {
             atomic_fetch_and(mark_of(segment, pools[i], slot), ~GIVING); /* GIVEN */
-        } else if (is_waited(segment, pools[i])) {
-            count_up(segment, pools[i]); /* LATE */
         }
     }
 }

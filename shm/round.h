@@ -6,10 +6,11 @@
  * who gives counts the pool's round up, and a process that has tried all its waiters in vain notes
  * the round in which it did. The steps, as in tests/model/pool.pml:
  *
- *   GIVING  who gives says so in his own cell first, then counts (ROUND), gives (SUB), and takes
- * his word back (GIVEN). Between ROUND and SUB a try in the new round finds nothing and proves
- *           nothing: nobody begins to try then (QUIET), as who gives will wake the oldest.
- *   LATE    where nobody waited before SUB and somebody does behind it, it is counted then.
+ *   GIVING  who gives says so in his own cell first, then counts where somebody waits (ROUND),
+ *           gives (SUB), and takes his word back (GIVEN). Between ROUND and SUB a try in the new
+ *           round finds nothing and proves nothing: nobody begins to try then (QUIET), as who gives
+ *           will wake the oldest. He says so also where nobody waits yet: who comes behind his look
+ *           and tries before SUB would count as tried in a round that his slot comes free in.
  *   TRIED   a process's word on its waiters, in its own cell. FRESH: none, its first waiter is new.
  *
  * Who takes in a round that is over has taken what came free behind his look at the elders: while
@@ -28,10 +29,10 @@
 
 #include "shm/segment.h"
 
-/* Around a give: in which of `pools` (GATE_INDEX_NONE: skipped) a round was begun, one bit each. */
-uint32_t round_begin(struct segment *segment, uint32_t slot, const uint32_t *pools, uint32_t count);
-void round_end(struct segment *segment, uint32_t slot, const uint32_t *pools, uint32_t count,
-               uint32_t begun);
+/* Around a give: a round begins in those of `pools` that somebody waits at. GATE_INDEX_NONE: none.
+ */
+void round_begin(struct segment *segment, uint32_t slot, const uint32_t *pools, uint32_t count);
+void round_end(struct segment *segment, uint32_t slot, const uint32_t *pools, uint32_t count);
 
 /* For what came free otherwise, and before. Only where somebody waits: who comes later tries. */
 void round_add(struct segment *segment, const uint32_t *pools, uint32_t count);

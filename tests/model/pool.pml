@@ -19,8 +19,8 @@
  * NOTURNWAKE (who leaves the account's queue, unserved or served, wakes no pool), NOPASS (a pool's
  * wake is not passed on), NOAGAIN (who gives up although there was room does not look again),
  * NOELDER (who makes way for an elder does not wake it), NOCHECK (what was taken in a round that is
- * over is kept), NOQUIET (tries while somebody gives count), NOLATE (no round for who came while
- * somebody gave), NOFRESH (a new waiter counts as tried), NOKEEP (what is only tried counts as held),
+ * over is kept), NOQUIET (tries while somebody gives count), NOGIVING (who gives does not say so),
+ * NOFRESH (a new waiter counts as tried), NOKEEP (what is only tried counts as held),
  * NOSECOND, NOBACKWAKE, NOBATON, NOLEAVEWAKE.
  *
  * Differs from the code: who collides tries once, not up to GATE_TRIES times, before AGAIN; the
@@ -136,28 +136,15 @@ inline go_in_order(than)
 
 inline begin_round(g)
 {
-    look_for_older(g, NOBODY, NOBODY);
-    if
-    :: d_step { older -> older = false };
 #ifndef NOGIVING
-        GIVING(g, me) = true; /* GIVING */
+    GIVING(g, me) = true; /* GIVING */
 #endif
-        round[g] = round[g] + 1 /* ROUND */
-    :: else
-    fi
+    add_round(g)
 }
 
 inline end_round(g)
 {
-    if
-    :: d_step { GIVING(g, me) -> GIVING(g, me) = false } /* GIVEN */
-    :: else ->
-#ifndef NOLATE
-        add_round(g) /* LATE: who came between the look and SUB */
-#else
-        skip
-#endif
-    fi
+    GIVING(g, me) = false /* GIVEN */
 }
 
 inline add_round(g)

@@ -141,7 +141,7 @@ check HOLDS pool-two-classes pool -DPOOL_0=2 -DCLASSES -DLEAVES=1
 check HOLDS pool-two-classes-room-is-used pool -DPOOL_0=2 -DPOOL_1=2 -DCLASSES -DENDS=1
 check FAILS pool-order-without-check-after-taking pool -DNOCHECK -DPOOL_0=2 -DPOOL_1=1
 check FAILS pool-order-without-quiet pool -DNOQUIET -DPOOL_0=2 -DPOOL_1=2
-check FAILS pool-order-without-late-round pool -DNOLATE -DPOOL_0=2 -DPOOL_1=2
+check FAILS pool-order-without-giving pool -DNOGIVING -DPOOL_0=2 -DPOOL_1=2
 check FAILS pool-order-new-one-counts-as-tried pool -DNOFRESH -DPOOL_0=2 -DPOOL_1=2
 check FAILS pool-order-tried-counts-as-held pool -DNOKEEP -DPOOL_0=2 -DPOOL_1=1
 check FAILS pool-not-woken-by-giver pool -DNOPOOLWAKE -DREQS=1

@@ -1,9 +1,11 @@
 /*
- * lore.h - endpoints that providers do not have: told to people, and kept over a restart.
+ * lore.h - what providers do not have: endpoints are told to people, and both endpoints and models
+ * are kept over a restart.
  *
- * Now and then the recorder looks at what was learned of all accounts (shm/lack.h) and keeps what
- * is proven (store/lesson.h). A new segment begins with what was kept. Doubts are not kept: the
- * next request raises them again.
+ * Now and then the recorder looks at what was learned of all accounts (shm/lack.h, shm/spell.h) and
+ * keeps what is proven and what rests (store/lesson.h). A new segment begins with what was kept;
+ * one that is in use knows better than the store, also what was cleared a moment ago. Doubts are
+ * not kept: the next request raises them again.
  *
  * Runs in: recorder. Dying here: what was learned in the last second is learned again.
  */
@@ -23,7 +25,8 @@ struct segment;
 MUST_CHECK enum err lore_make(struct recorder *recorder, struct lore **out);
 void lore_free(struct lore *lore);
 
-/* Keeps what has changed. Costs a look at each account's words. */
+/* Keeps what has changed. Costs a look at each account's words, and at all spells while any holds.
+ */
 void lore_look(struct lore *lore);
 
 #define LORE_TEXT_BYTES 400u

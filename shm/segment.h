@@ -25,7 +25,7 @@
 #include "base/hash.h"
 
 #define SEGMENT_MAGIC 0x3149504132425553ull /* "SUB2API1" */
-#define SEGMENT_LAYOUT 12u                  /* grows with every change of any table */
+#define SEGMENT_LAYOUT 13u                  /* grows with every change of any table */
 #define SEGMENT_LINE 64u                    /* bytes of a cache line; every row begins on one */
 #define SEGMENT_BUILD_BYTES 64u
 

@@ -5,6 +5,8 @@
  */
 #include "shm/spell.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/limits.h"
@@ -59,11 +61,17 @@ streak_of(uint64_t word)
     return (uint32_t)(word >> STREAK_SHIFT & STREAK_MASK);
 }
 
+bool
+spell_any(const struct segment *segment, uint64_t now_ms)
+{
+    return atomic_load_explicit(&segment->spells->latest_ms, memory_order_acquire) > now_ms;
+}
+
 /* The spell that holds now; 0 = none. */
 static uint64_t
 word_of(const struct segment *segment, uint32_t account, struct str model, uint64_t now_ms)
 {
-    if (atomic_load_explicit(&segment->spells->latest_ms, memory_order_acquire) <= now_ms) {
+    if (!spell_any(segment, now_ms)) {
         return 0;
     }
     struct name name = name_of(segment, account, model);
@@ -121,21 +129,46 @@ raise_latest(struct segment *segment, uint64_t ms)
     }
 }
 
+/* A name that is too long stands as one that no word knows. */
+static void
+write_name(struct segment *segment, const _Atomic uint64_t *at, struct str model)
+{
+    uint64_t words[SPELL_MODEL_WORDS] = { 0 };
+    struct spell_name *name = &segment->spells->names[at - segment->spells->words];
+    if (model.len < SPELL_MODEL_BYTES) {
+        memcpy(words, model.data, model.len);
+    }
+    for (uint32_t i = 0; i < SPELL_MODEL_WORDS; i++) {
+        atomic_store_explicit(&name->words[i], words[i], memory_order_relaxed);
+    }
+}
+
+/* What happens to a spell. */
+struct turn {
+    uint64_t rest_ms;
+    uint64_t streak; /* restored: as it was */
+    uint64_t now_ms;
+};
+
 /* `next` says how the word goes on from its old one (0: a new one); the same one: it stays. */
-typedef uint64_t (*next_fn)(uint64_t old, uint64_t rest_ms, uint64_t now_ms);
+typedef uint64_t (*next_fn)(uint64_t old, const struct turn *turn);
 
 static void
-change(struct segment *segment, uint32_t account, struct str model, next_fn next, uint64_t rest_ms,
-       uint64_t now_ms)
+change(struct segment *segment, uint32_t account, struct str model, next_fn next,
+       const struct turn *turn)
 {
     struct name name = name_of(segment, account, model);
     for (uint32_t i = 0; i < TRIES; i++) {
         uint64_t old = 0;
         _Atomic uint64_t *at = place_for(segment, &name, &old);
         bool is_ours = old != 0 && (old & NAME_MASK) == name.bits;
-        uint64_t word = name.bits | next(is_ours ? old & ~NAME_MASK : 0, rest_ms, now_ms);
+        uint64_t word = name.bits | next(is_ours ? old & ~NAME_MASK : 0, turn);
         raise_latest(segment, until_ms(word));
-        if (word == old || atomic_compare_exchange_strong(at, &old, word)) {
+        if (word == old) {
+            return;
+        }
+        if (atomic_compare_exchange_strong(at, &old, word)) {
+            write_name(segment, at, model);
             return;
         }
     }
@@ -151,16 +184,18 @@ until_of(uint64_t at_ms)
 }
 
 static uint64_t
-next_missing(uint64_t old, uint64_t rest_ms, uint64_t now_ms)
+next_missing(uint64_t old, const struct turn *turn)
 {
-    uint64_t until = until_of(now_ms + rest_ms);
+    uint64_t until = until_of(turn->now_ms + turn->rest_ms);
     return (old & UNTIL_MASK) >= until ? old : until;
 }
 
+/* rest_ms: what the provider asked for. */
 static uint64_t
-next_failed(uint64_t old, uint64_t retry_after_ms, uint64_t now_ms)
+next_failed(uint64_t old, const struct turn *turn)
 {
-    uint64_t asked = retry_after_ms == 0 ? 0 : until_of(now_ms + retry_after_ms);
+    uint64_t now_ms = turn->now_ms;
+    uint64_t asked = turn->rest_ms == 0 ? 0 : until_of(now_ms + turn->rest_ms);
     if (until_ms(old) > now_ms) {
         /* Sent before the rest: only the provider's own word makes it longer. */
         bool is_later = asked > (old & UNTIL_MASK);
@@ -177,18 +212,29 @@ next_failed(uint64_t old, uint64_t retry_after_ms, uint64_t now_ms)
     return until | (streak << STREAK_SHIFT);
 }
 
+static uint64_t
+next_restored(uint64_t old, const struct turn *turn)
+{
+    if (until_ms(old) > turn->now_ms) {
+        return old;
+    }
+    return until_of(turn->now_ms + turn->rest_ms) | (turn->streak << STREAK_SHIFT);
+}
+
 void
 spell_cast(struct segment *segment, uint32_t account, struct str model, uint64_t rest_ms,
            uint64_t now_ms)
 {
-    change(segment, account, model, next_missing, rest_ms, now_ms);
+    const struct turn turn = { .rest_ms = rest_ms, .now_ms = now_ms };
+    change(segment, account, model, next_missing, &turn);
 }
 
 void
 spell_fail(struct segment *segment, uint32_t account, struct str model, uint64_t retry_after_ms,
            uint64_t now_ms)
 {
-    change(segment, account, model, next_failed, retry_after_ms, now_ms);
+    const struct turn turn = { .rest_ms = retry_after_ms, .now_ms = now_ms };
+    change(segment, account, model, next_failed, &turn);
 }
 
 void
@@ -203,4 +249,46 @@ spell_forget(struct segment *segment, uint32_t account)
             (void)atomic_compare_exchange_strong(at, &word, 0);
         }
     }
+}
+
+/* --- over a restart --- */
+
+static void
+read_name(const struct segment *segment, uint32_t place, char out[SPELL_MODEL_BYTES])
+{
+    uint64_t words[SPELL_MODEL_WORDS];
+    const struct spell_name *name = &segment->spells->names[place];
+    for (uint32_t i = 0; i < SPELL_MODEL_WORDS; i++) {
+        words[i] = atomic_load_explicit(&name->words[i], memory_order_relaxed);
+    }
+    memcpy(out, words, SPELL_MODEL_BYTES);
+    out[SPELL_MODEL_BYTES - 1] = '\0';
+}
+
+bool
+spell_read(const struct segment *segment, uint32_t place, uint64_t now_ms, struct spell_view *out)
+{
+    CHECK(place < SPELLS);
+    uint64_t word = atomic_load(&segment->spells->words[place]);
+    uint32_t account = (uint32_t)(word >> ACCOUNT_SHIFT & ACCOUNT_MASK);
+    if (until_ms(word) <= now_ms || account >= segment->accounts) {
+        return false;
+    }
+    *out = (struct spell_view){ .account = account,
+                                .failures = streak_of(word),
+                                .left_ms = until_ms(word) - now_ms };
+    read_name(segment, place, out->model);
+    struct name name = name_of(segment, account, str_of(out->model));
+    return name.bits == (word & NAME_MASK) && ((place - name.place) & (SPELLS - 1)) < PLACES;
+}
+
+void
+spell_restore(struct segment *segment, const struct spell_view *view, uint64_t now_ms)
+{
+    const struct turn turn = {
+        .rest_ms = view->left_ms < SPELL_MS_MAX ? view->left_ms : SPELL_MS_MAX,
+        .streak = view->failures < STREAK_MASK ? view->failures : STREAK_MASK,
+        .now_ms = now_ms,
+    };
+    change(segment, view->account, str_of(view->model), next_restored, &turn);
 }

@@ -7,12 +7,16 @@
  * Two models of one account may look alike once in millions of spells: then a model rests with
  * another for minutes, as long as there is another account.
  *
+ * Beside the word stands the model's name, for who keeps spells over a restart: the hash's key is
+ * drawn anew with each segment. It is written after the word, by whoever won the word, and counts
+ * only if it hashes to what the word says: a name written by halves, by two, or cut is none.
+ *
  *      bits 0..31 until, tenths of a second (monotonic); 32..45 account index; 46..48 failures in a
  *      row (0 = its provider does not have the model); 49..63 tag
  *
  * Writers: anyone, one compare-and-swap: a hint about the outside world. A table that is full
  * forgets the spell that ends first. If the process dies: the word stands until its time is over.
- * Runs in: worker (cast, look), recorder (forget), admin (look).
+ * Runs in: worker (cast, look), recorder (forget, read, restore), admin (look).
  */
 #ifndef SHM_SPELL_H
 #define SHM_SPELL_H
@@ -25,11 +29,18 @@
 #include "shm/segment.h"
 
 #define SPELLS 4096u /* [segment] a power of two */
+#define SPELL_MODEL_WORDS 12u
+#define SPELL_MODEL_BYTES (8u * SPELL_MODEL_WORDS) /* with its NUL */
+
+struct spell_name {
+    _Atomic uint64_t words[SPELL_MODEL_WORDS]; /* the text, filled up with NULs */
+};
 
 struct spell_table {
     _Atomic uint64_t latest_ms; /* no spell ends later: nothing is looked up after it */
     uint64_t pad[7];
     _Atomic uint64_t words[SPELLS];
+    struct spell_name names[SPELLS]; /* of the words' models */
 } __attribute__((aligned(64)));
 
 #define SPELL_FIRST_MS 5000u
@@ -59,5 +70,27 @@ bool spell_is_missing(const struct segment *segment, uint32_t account, struct st
 
 /* The account may be asked for every model again: it was changed, reset, or is another one. */
 void spell_forget(struct segment *segment, uint32_t account);
+
+/* --- over a restart --- */
+
+struct spell_view {
+    uint32_t account;  /* index */
+    uint32_t failures; /* in a row; 0 = its provider does not have the model */
+    uint64_t left_ms;
+    char model[SPELL_MODEL_BYTES];
+};
+
+/* Does any spell hold? Costs one load. */
+bool spell_any(const struct segment *segment, uint64_t now_ms);
+
+/* The spell at one of the SPELLS places. False: none holds there, or nobody knows its model's name
+ * (longer than is kept). */
+bool
+spell_read(const struct segment *segment, uint32_t place, uint64_t now_ms, struct spell_view *out);
+
+/* One of another segment goes on in this one, for left_ms (at most SPELL_MS_MAX); what holds here
+ * already stays. */
+void spell_restore(struct segment *segment, const struct spell_view *view, uint64_t now_ms);
+#define SPELL_MS_MAX 2592000000ull /* 30 days */
 
 #endif

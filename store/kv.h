@@ -44,7 +44,7 @@
     X(CREDIT, "credit")           /* sequence -> struct ledger_credit */                  \
     X(PRICE, "price")             /* source, model -> prices, as JSON */                  \
     X(STANDING, "standing")       /* account id -> how it stands */                       \
-    X(LESSON, "lesson")           /* account id -> endpoints its provider lacks */        \
+    X(LESSON, "lesson")           /* account id -> what its provider lacks */             \
     X(OUTCOME, "outcome")         /* digest of an Idempotency-Key -> what became of it */ \
     X(OUTCOME_AGE, "outcome_age") /* wall ms, digest -> nothing: for removing them */
 

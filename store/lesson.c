@@ -5,23 +5,32 @@
  */
 #include "store/lesson.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/check.h"
 
-#define ROW_VERSION 1u
+#define ROW_VERSION 2u
 
-/* As it lies in the store; written and read on one machine. */
+/* As it lies in the store, up to its last entry; written and read on one machine. */
 struct row {
     uint32_t version;
     uint32_t count;
     struct lesson_entry entries[LESSON_ENTRIES];
 };
 
+_Static_assert(sizeof(struct lesson_entry) == LESSON_NAME_BYTES + 16u, "no gaps: they are written");
+
 struct batch {
     const struct lesson *items;
     uint32_t count;
 };
+
+static size_t
+row_bytes(uint32_t count)
+{
+    return offsetof(struct row, entries) + count * sizeof(struct lesson_entry);
+}
 
 static enum err
 put_one(struct kv_txn *txn, const struct lesson *item)
@@ -33,14 +42,13 @@ put_one(struct kv_txn *txn, const struct lesson *item)
         enum err err = kv_del(txn, KV_LESSON, kv_id(&id, item->account_id));
         return err == ERR_GONE ? ERR_OK : err;
     }
-    memset(&row, 0, sizeof row); /* the gaps too: they are written */
     row.version = ROW_VERSION;
     row.count = item->count;
     for (uint32_t i = 0; i < item->count; i++) {
         row.entries[i] = item->entries[i];
     }
     return kv_put(txn, KV_LESSON, kv_id(&id, item->account_id),
-                  str_make((const char *)&row, sizeof row));
+                  str_make((const char *)&row, row_bytes(item->count)));
 }
 
 static enum err
@@ -65,17 +73,18 @@ static bool
 read_row(struct str key, struct str value, struct lesson *out)
 {
     struct row row;
-    if (key.len != sizeof(struct kv_id) || value.len != sizeof row) {
+    if (key.len != sizeof(struct kv_id) || value.len < row_bytes(0) || value.len > sizeof row) {
         return false;
     }
-    memcpy(&row, value.data, sizeof row);
-    if (row.version != ROW_VERSION || row.count > LESSON_ENTRIES) {
+    memcpy(&row, value.data, value.len);
+    if (row.version != ROW_VERSION || row.count > LESSON_ENTRIES ||
+        value.len != row_bytes(row.count)) {
         return false;
     }
     *out = (struct lesson){ .account_id = kv_unpack64(key.data), .count = row.count };
-    memcpy(out->entries, row.entries, sizeof out->entries);
+    memcpy(out->entries, row.entries, row.count * sizeof row.entries[0]);
     for (uint32_t i = 0; i < LESSON_ENTRIES; i++) {
-        out->entries[i].dialect[LESSON_NAME_BYTES - 1] = '\0';
+        out->entries[i].name[LESSON_NAME_BYTES - 1] = '\0';
     }
     return true;
 }

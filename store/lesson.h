@@ -1,9 +1,11 @@
 /*
- * lesson.h - what was learned of an account's provider, over a restart: endpoints it does not have.
+ * lesson.h - what was learned of an account's provider, over a restart: endpoints it does not have,
+ * and models that it does not have or limits.
  *
- * What is known lives in shared memory (shm/lack.h) and ends with it. A row an account, by its id,
- * with an entry for each dialect that is missing. A dialect is kept by its name: numbers may be
- * others in another version.
+ * What is known lives in shared memory (shm/lack.h, shm/spell.h) and ends with it. A row an
+ * account, by its id, with an entry for each of these. Both are kept by their names: a dialect's
+ * number may be another in another version, and a model is known by a hash whose key is each run's
+ * own.
  *
  * Runs in: recorder. Dying here: the rows before or the rows after.
  */
@@ -15,13 +17,16 @@
 #include "base/err.h"
 #include "store/kv.h"
 
-#define LESSON_NAME_BYTES 16u
-#define LESSON_ENTRIES 4u
+#define LESSON_NAME_BYTES 96u
+#define LESSON_ENTRIES 32u /* who has more to keep drops what ends first */
+
+enum lesson_kind { LESSON_ENDPOINT, LESSON_MODEL };
 
 struct lesson_entry {
-    char dialect[LESSON_NAME_BYTES];
-    uint64_t until_wall_ms; /* asked again then */
-    uint32_t status;        /* HTTP */
+    char name[LESSON_NAME_BYTES]; /* the dialect's or the model's */
+    uint64_t until_wall_ms;       /* asked again then */
+    uint32_t kind;                /* enum lesson_kind */
+    uint32_t number; /* ENDPOINT: HTTP status; MODEL: failures in a row, 0 = it does not have it */
 };
 
 struct lesson {

@@ -291,6 +291,39 @@ what_was_learned_survives_a_restart(void)
     PLAY_CHECK(asked_at("/v1/responses") == 2, "learned anew: %s", play_fake_requests());
 }
 
+/* Which account would be asked for the model by this key. */
+static void
+expect_chosen(const char *model, const char *account, const char *when)
+{
+    struct play_run run = play_must_ctl("--json", "explain", "--key", "scenario", "--model", model,
+                                        "--dialect", "chat", NULL);
+    PLAY_CHECK(play_json_is(run.out, "chosen", account), "%s: %s", when, run.out);
+}
+
+static void
+a_model_that_an_account_does_not_have_rests_over_a_restart(void)
+{
+    add_account("absent", "fake-status404", "rare*");
+    add_account("present", "fake-present", "rare*");
+    play_must_ctl("account", "set", "absent", "--priority", "1", NULL);
+    struct play_answer a = ask(&chat, "rare", "");
+    check_answer(&chat, &a);
+    expect_chosen("rare", "present", "before");
+    PLAY_NEED(play_stop_gateway(20000) == 0, "it does not stop");
+    play_start_gateway();
+    PLAY_NEED(play_wait_ready(20000), "it is not ready");
+    expect_chosen("rare", "present", "after a restart");
+    expect_chosen("rare-2", "absent", "another model");
+    play_must_ctl("account", "reset", "absent", NULL);
+    expect_chosen("rare", "absent", "after a reset");
+    PLAY_NEED(play_stop_gateway(20000) == 0, "it does not stop");
+    play_start_gateway();
+    PLAY_NEED(play_wait_ready(20000), "it is not ready");
+    expect_chosen("rare", "absent", "after a reset and a restart");
+    play_must_ctl("account", "remove", "absent", NULL);
+    play_must_ctl("account", "remove", "present", NULL);
+}
+
 static const struct play_test tests[] = {
     { "the_client_sees_its_answer_only", the_client_sees_its_answer_only, 0 },
     { "a_stream_finds_out_as_well", a_stream_finds_out_as_well, 0 },
@@ -303,6 +336,8 @@ static const struct play_test tests[] = {
     { "an_account_without_any_endpoint_is_not_silent",
       an_account_without_any_endpoint_is_not_silent, 0 },
     { "what_was_learned_survives_a_restart", what_was_learned_survives_a_restart, 60 },
+    { "a_model_that_an_account_does_not_have_rests_over_a_restart",
+      a_model_that_an_account_does_not_have_rests_over_a_restart, 90 },
     { NULL, NULL, 0 },
 };
 

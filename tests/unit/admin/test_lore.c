@@ -7,6 +7,9 @@
 #include "proto/dialect.h"
 #include "shm/health.h"
 #include "shm/lack.h"
+#include "shm/spell.h"
+#include "shm/version.h"
+#include "store/lesson.h"
 #include "tests/unit/shm/testseg.h"
 #include "tests/unit/store/tempdir.h"
 
@@ -117,6 +120,79 @@ Test(lore, forgets_what_is_over_or_of_nobody)
     cr_expect_eq(look(&h, 0, DIALECT_RESPONSES).kind, LACK_NONE);
     end(&h);
     clock_set_fake(0, 0);
+}
+
+static uint64_t
+rests_ms(const struct house *h, uint32_t index, const char *model)
+{
+    return spell_left_ms(&h->test.segment, index, str_of(model), loop_now_ms(h->recorder.loop));
+}
+
+Test(lore, a_model_that_rests_does_so_after_a_restart_for_what_is_left)
+{
+    struct house h;
+    begin(&h);
+    uint64_t now_ms = loop_now_ms(h.recorder.loop);
+    spell_cast(&h.test.segment, 0, STR("gpt"), 300000, now_ms);
+    spell_fail(&h.test.segment, 0, STR("gpt-2"), 90000, now_ms);
+    spell_fail(&h.test.segment, 1, STR("gpt"), 30000, now_ms);
+    spell_cast(&h.test.segment, 2, STR("gpt"), 300000, now_ms);
+    note(&h, 0, DIALECT_RESPONSES, LACK_PROVEN);
+    lore_look(h.lore);
+    spell_forget(&h.test.segment, 2); /* it was reset */
+    end(&h);
+
+    clock_set_fake(clock_now_ns(), clock_wall_ms() + 60000);
+    begin(&h);
+    cr_expect(rests_ms(&h, 0, "gpt") > 230000 && rests_ms(&h, 0, "gpt") <= 242000);
+    cr_expect(spell_is_missing(&h.test.segment, 0, STR("gpt"), loop_now_ms(h.recorder.loop)));
+    cr_expect(rests_ms(&h, 0, "gpt-2") > 20000 && rests_ms(&h, 0, "gpt-2") <= 32000);
+    cr_expect(!spell_is_missing(&h.test.segment, 0, STR("gpt-2"), loop_now_ms(h.recorder.loop)));
+    cr_expect_eq(look(&h, 0, DIALECT_RESPONSES).kind, LACK_PROVEN);
+    cr_expect_eq(rests_ms(&h, 1, "gpt"), 0, "over meanwhile");
+    cr_expect_eq(rests_ms(&h, 2, "gpt"), 0, "cleared before the restart");
+    end(&h);
+    clock_set_fake(0, 0);
+}
+
+/* The recorder alone is a new one, before it could keep what an admin cleared. */
+Test(lore, a_segment_in_use_knows_better_than_the_store)
+{
+    struct house h;
+    begin(&h);
+    version_set_loaded(&h.test.segment, true);
+    spell_cast(&h.test.segment, 0, STR("gpt"), 300000, loop_now_ms(h.recorder.loop));
+    note(&h, 0, DIALECT_RESPONSES, LACK_PROVEN);
+    lore_look(h.lore);
+    spell_forget(&h.test.segment, 0);
+    lack_forget(&h.test.segment, 0);
+    lore_free(h.lore);
+    cr_assert_eq(lore_make(&h.recorder, &h.lore), ERR_OK);
+    cr_expect_eq(rests_ms(&h, 0, "gpt"), 0);
+    cr_expect_eq(look(&h, 0, DIALECT_RESPONSES).kind, LACK_NONE);
+    end(&h);
+    begin(&h);
+    cr_expect_eq(rests_ms(&h, 0, "gpt"), 0);
+    cr_expect_eq(look(&h, 0, DIALECT_RESPONSES).kind, LACK_NONE);
+    end(&h);
+}
+
+Test(lore, of_too_many_models_those_that_rest_longest_are_kept)
+{
+    struct house h;
+    char model[32];
+    begin(&h);
+    for (uint32_t i = 1; i <= LESSON_ENTRIES + 8; i++) {
+        snprintf(model, sizeof model, "model-%u", i);
+        spell_cast(&h.test.segment, 0, str_of(model), i * 100000, loop_now_ms(h.recorder.loop));
+    }
+    end(&h);
+    begin(&h);
+    for (uint32_t i = 1; i <= LESSON_ENTRIES + 8; i++) {
+        snprintf(model, sizeof model, "model-%u", i);
+        cr_expect_eq(rests_ms(&h, 0, model) > 0, i > 8, "%s", model);
+    }
+    end(&h);
 }
 
 Test(lore, says_in_words_what_an_account_lacks)

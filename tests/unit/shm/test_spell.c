@@ -138,3 +138,77 @@ Test(spell, tells_a_missing_model_from_a_failing_one)
     cr_expect(!spell_is_missing(segment, 1, STR("m"), 6000));
     cr_expect_eq(spell_left_ms(segment, 1, STR("m"), 6000), SPELL_FIRST_MS);
 }
+
+/* All spells of one segment, given to another one, whose hashes are others. */
+static uint32_t
+carry(const struct segment *from, struct segment *to, uint64_t now_ms)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < SPELLS; i++) {
+        struct spell_view view;
+        if (spell_read(from, i, now_ms, &view)) {
+            spell_restore(to, &view, 500);
+            count++;
+        }
+    }
+    return count;
+}
+
+Test(spell, goes_on_in_another_segment)
+{
+    struct testseg old;
+    struct testseg new;
+    struct segment *segment = make(&old);
+    struct segment *next = make(&new);
+    char longest[SPELL_MODEL_BYTES + 1];
+    memset(longest, 'm', SPELL_MODEL_BYTES);
+    longest[SPELL_MODEL_BYTES] = '\0';
+    cr_expect_not(spell_any(segment, 1000));
+    spell_cast(segment, 1, STR("gpt"), 60000, 1000);
+    spell_fail(segment, 2, STR("gpt"), 0, 1000);
+    spell_fail(segment, 2, STR("gpt"), 0, 7000);
+    spell_cast(segment, 3, STR("over"), 100, 1000);
+    spell_cast(segment, 3, str_of(longest), 60000, 1000);
+    spell_cast(segment, 3, str_of(longest + 1), 60000, 1000);
+    cr_expect(spell_any(segment, 8000) && !spell_any(segment, 61000));
+
+    cr_expect_eq(carry(segment, next, 8000), 3, "not what is over, nor too long a name");
+    cr_expect_eq(spell_left_ms(next, 1, STR("gpt"), 500), 53000);
+    cr_expect(spell_is_missing(next, 1, STR("gpt"), 500));
+    cr_expect_eq(spell_left_ms(next, 2, STR("gpt"), 500), 9000);
+    cr_expect(!spell_is_missing(next, 2, STR("gpt"), 500));
+    cr_expect_eq(spell_left_ms(next, 3, str_of(longest + 1), 500), 53000);
+    cr_expect_eq(spell_left_ms(next, 3, str_of(longest), 500), 0);
+    cr_expect_eq(spell_left_ms(next, 2, STR("over"), 500), 0);
+    spell_fail(next, 2, STR("gpt"), 0, 10000);
+    cr_expect_eq(spell_left_ms(next, 2, STR("gpt"), 10000), 4 * SPELL_FIRST_MS,
+                 "the third in a row");
+
+    spell_cast(next, 1, STR("gpt"), 70000, 500);
+    cr_expect_eq(carry(segment, next, 8000), 3);
+    cr_expect_eq(spell_left_ms(next, 1, STR("gpt"), 500), 70000, "what holds stays");
+    struct spell_view view = { .account = 1, .left_ms = UINT64_MAX, .failures = 99, .model = "x" };
+    spell_restore(next, &view, 500);
+    cr_expect_eq(spell_left_ms(next, 1, STR("x"), 500), SPELL_MS_MAX);
+}
+
+/* Its writer died in the midst, or another one wrote there as well. */
+Test(spell, a_name_that_is_not_the_words_is_none)
+{
+    struct testseg test;
+    struct segment *segment = make(&test);
+    spell_cast(segment, 1, STR("a-model-of-many-words"), 60000, 1000);
+    for (uint32_t i = 0; i < SPELLS; i++) {
+        struct spell_view view;
+        if (!spell_read(segment, i, 1000, &view)) {
+            continue;
+        }
+        cr_expect_str_eq(view.model, "a-model-of-many-words");
+        cr_expect(view.account == 1 && view.failures == 0 && view.left_ms == 60000);
+        memset(&segment->spells->names[i].words[1], 0xff, 88);
+        cr_expect_not(spell_read(segment, i, 1000, &view));
+        cr_expect_gt(spell_left_ms(segment, 1, STR("a-model-of-many-words"), 1000), 0);
+        return;
+    }
+    cr_assert_fail("it is not there");
+}

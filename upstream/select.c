@@ -474,11 +474,14 @@ select_speaks(const struct select_want *want, bool with_disabled)
     struct roster roster;
     roster_find(want, &roster);
     for (uint32_t i = roster_next(&roster, 0); i < roster.places; i = roster_next(&roster, i + 1)) {
-        if (!lacks_endpoint(want, brief_at(want, i))) {
+        const struct catalog_brief *brief = brief_at(want, i);
+        bool is_out = want->skips_tried && was_tried(want, brief->id);
+        if (!is_out && !lacks_endpoint(want, brief)) {
             return true;
         }
     }
-    return with_disabled && (roster.others == SELECT_DISABLED || roster.others == SELECT_BROKEN);
+    return with_disabled && !want->skips_tried &&
+           (roster.others == SELECT_DISABLED || roster.others == SELECT_BROKEN);
 }
 
 bool

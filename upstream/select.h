@@ -55,6 +55,7 @@ struct select_want {
     struct str model;      /* asked */
     const uint64_t *tried; /* account ids that failed for this request */
     uint32_t tried_count;
+    bool skips_tried; /* for select_speaks: what those speak does not count */
     uint64_t now_ms;
     uint64_t arrived_ns;  /* of the request, for the gates' order; 0 = overtake nobody */
     uint64_t bound;       /* id of the account that the session is bound to; 0 = none */
@@ -117,9 +118,9 @@ select_judge(const struct select_want *want, const struct catalog_account *accou
  */
 uint64_t select_wait_ms(const struct select_want *want);
 
-/* Is there an account of the group that speaks the dialect, at a provider that has its endpoint as
- * far as is known, and serves the model, whatever its health and load? with_disabled: also one that
- * is out of service for the time being. */
+/* Is there an account of the group (with skips_tried: one not tried) that speaks the dialect, at a
+ * provider that has its endpoint as far as is known, and serves the model, whatever its health and
+ * load? with_disabled: also one that is out of service for the time being. */
 bool select_speaks(const struct select_want *want, bool with_disabled);
 
 /* Is there an account of the group, other than those tried, that could take the request now or

@@ -39,6 +39,7 @@ attempt_want(struct relay *relay)
         .model = dispatch_model(relay),
         .tried = relay->tried,
         .tried_count = relay->tried_count,
+        .skips_tried = relay->is_astray,
         .now_ms = loop_now_ms(relay->worker->loop),
         .arrived_ns = relay->arrived_ns,
         .tokens = relay->minute.tokens,
@@ -244,6 +245,28 @@ attempt_enter(struct relay *relay)
 
 /* --- starting --- */
 
+static void note_failure(struct relay *relay, const struct retry_decision *decision,
+                         enum exchange_phase phase, bool is_models, struct str why);
+static void go_on(struct relay *relay);
+
+/* The account's provider lacks the client's endpoint, and in another dialect the request cannot be
+ * asked: another account may take it as it is. */
+static bool
+goes_to_native(struct relay *relay, enum err err, const struct hub_problem *problem)
+{
+    if (err != ERR_BAD || relay->detour.missing == 0 || !bridge_is_on(relay) ||
+        !culprit_has_native(relay)) {
+        return false;
+    }
+    struct retry_decision decision = { .verdict = RETRY_SWITCH,
+                                       .status = 400,
+                                       .code = "invalid_request",
+                                       .message = "The request cannot be translated" };
+    note_failure(relay, &decision, EXCHANGE_DONE, false, str_of(problem->message));
+    go_on(relay);
+    return true;
+}
+
 /* To the held account, in the dialect that the bridge says. */
 static void
 send_request(struct relay *relay)
@@ -255,7 +278,9 @@ send_request(struct relay *relay)
     struct hub_problem problem = { .status = 0 };
     enum err err = dispatch_make(relay, pieces, &count, &problem);
     if (err != ERR_OK) {
-        dispatch_refuse(relay, err, &problem);
+        if (!goes_to_native(relay, err, &problem)) {
+            dispatch_refuse(relay, err, &problem);
+        }
         return;
     }
     exchange_start(&relay->exchange, relay->choice.account->extra, pieces, count, false);

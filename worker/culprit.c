@@ -102,6 +102,25 @@ note_missing(struct relay *relay)
 
 /* --- what it means --- */
 
+/* What another account would be asked, were the held one tried; `tried` keeps who was. */
+static struct select_want
+want_other(struct relay *relay, uint64_t tried[ATTEMPTS_MAX + 1])
+{
+    struct select_want want = attempt_want(relay);
+    memcpy(tried, relay->tried, relay->tried_count * sizeof tried[0]);
+    tried[relay->tried_count] = relay->choice.account->account.id;
+    want.tried = tried;
+    want.tried_count = relay->tried_count + 1;
+    return want;
+}
+
+static bool
+may_switch(const struct relay *relay)
+{
+    return relay->request != NULL && relay->model.len > 0 &&
+           relay->tried_count + 1 <= relay->worker->reach->conf->max_switches;
+}
+
 /*
  * The provider does not have the model: is there another account? An only one is asked each time:
  * it may have the model one day.
@@ -109,17 +128,9 @@ note_missing(struct relay *relay)
 static bool
 has_other(struct relay *relay)
 {
-    if (relay->request == NULL || relay->model.len == 0 ||
-        relay->tried_count + 1 > relay->worker->reach->conf->max_switches) {
-        return false;
-    }
-    struct select_want want = attempt_want(relay);
     uint64_t tried[ATTEMPTS_MAX + 1];
-    memcpy(tried, relay->tried, relay->tried_count * sizeof tried[0]);
-    tried[relay->tried_count] = relay->choice.account->account.id;
-    want.tried = tried;
-    want.tried_count = relay->tried_count + 1;
-    return select_has_other(&want);
+    struct select_want want = want_other(relay, tried);
+    return may_switch(relay) && select_has_other(&want);
 }
 
 /* None of the account's dialects has its endpoint: another account may have one, in any dialect. */
@@ -127,14 +138,26 @@ static bool
 has_other_endpoint(struct relay *relay)
 {
     const struct endpoint_row *row = relay->bridge.row;
-    struct select_want want = attempt_want(relay);
-    if (want.is_side) {
+    uint64_t tried[ATTEMPTS_MAX + 1];
+    struct select_want want = want_other(relay, tried);
+    if (want.is_side || !may_switch(relay)) {
         return false;
     }
+    want.skips_tried = true;
     bridge_choose(relay, &want);
-    bool has = has_other(relay);
-    relay->bridge.row = has ? relay->bridge.row : row; /* the error is of the last dialect */
-    return has;
+    relay->is_astray = select_has_other(&want);
+    /* Otherwise the error is of the last dialect. */
+    relay->bridge.row = relay->is_astray ? relay->bridge.row : row;
+    return relay->is_astray;
+}
+
+bool
+culprit_has_native(struct relay *relay)
+{
+    uint64_t tried[ATTEMPTS_MAX + 1];
+    struct select_want want = want_other(relay, tried);
+    want.dialect = relay->row->dialect;
+    return may_switch(relay) && select_has_other(&want);
 }
 
 struct retry_decision

@@ -24,6 +24,9 @@ struct relay;
 struct retry_decision
 culprit_decide(struct relay *relay, const struct error_found *found, bool *out_is_models);
 
+/* Is there another account that takes the request in the client's own dialect? */
+bool culprit_has_native(struct relay *relay);
+
 /* The held account failed: judged and logged. relay->retry_after_s says what its provider said. */
 void culprit_note(struct relay *relay, const struct retry_decision *decision,
                   enum exchange_phase phase, bool is_models, struct str why);

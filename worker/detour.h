@@ -6,7 +6,8 @@
  *                                   -it serves-> the first one is missing: learned (shm/lack.h)
  *                                   -it refuses-> nothing is learned but a doubt
  *   none is left -> nothing is learned but a doubt: what all endpoints say is said of the URL, or
- *                   of the request; another account may do
+ *                   of the request; another account may do, in whatever dialect
+ *   it cannot be asked in what is left -> another account that takes it as it is, else a 400
  *
  * The client sees the answer only. Nobody is to blame: the account keeps its slot, it does not
  * rest, no switch is counted and nothing is billed; the log says what was found. Only what a

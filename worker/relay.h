@@ -103,6 +103,7 @@ struct relay {
     struct relay_hold holds[RELAY_GATES];
     struct select_choice choice; /* held when has_choice; waited for when waits_bound */
     bool has_choice;
+    bool is_astray; /* an account had no endpoint: those tried do not choose the dialect */
 
     /* waiting */
     struct gate_waiter waiter;

@@ -47,13 +47,20 @@ static const struct asker gemini = {
 
 /* An account whose provider does what its key says, with models of its own. */
 static void
-add_account(const char *name, const char *key, const char *models)
+add_account_of(const char *platform, const char *name, const char *key, const char *models,
+               const char *priority)
 {
     char *file = play_text("%s/%s.key", play_world.dir, name);
     play_write_file(file, key);
     char *url = play_text("http://127.0.0.1:%u", play_world.fake_port);
-    play_must_ctl("account", "create", name, "--platform", "openai", "--base-url", url,
-                  "--api-key-file", file, "--models", models, NULL);
+    play_must_ctl("account", "create", name, "--platform", platform, "--base-url", url,
+                  "--api-key-file", file, "--models", models, "--priority", priority, NULL);
+}
+
+static void
+add_account(const char *name, const char *key, const char *models)
+{
+    add_account_of("openai", name, key, models, "1");
 }
 
 static void
@@ -71,6 +78,10 @@ prepare(void)
     add_account("unmade", "fake-lack2-lackas501", "unmade*");
     add_account("modern", "fake-lack1", "modern*");
     add_account("nowhere", "fake-lack15", "nowhere*");
+    add_account("lost", "fake-lack15", "lost*");
+    add_account_of("anthropic", "rescue", "fake-usage", "lost*", "2");
+    add_account("half", "fake-lack2", "half*");
+    add_account_of("openai", "whole", "fake-usage", "half*", "2");
 }
 
 static struct play_answer
@@ -264,6 +275,47 @@ an_account_without_any_endpoint_is_not_silent(void)
                run.status, run.out);
 }
 
+/* As another failure of the account: the next one serves, though it speaks another dialect. */
+static void
+another_account_serves_by_translation(void)
+{
+    static const struct asker *const askers[] = { &chat, &responses };
+    for (size_t i = 0; i < 2; i++) {
+        play_fake_reset();
+        struct play_answer a = ask(askers[i], "lost", "");
+        const char *pair = play_field(&a, "x-protocol-translation");
+        PLAY_CHECK(a.status == 200 && play_json_is(a.body, askers[i]->text, "You said: hello"),
+                   "%s: %d %s", askers[i]->path, a.status, a.body);
+        PLAY_CHECK(pair != NULL && strstr(pair, "->anthropic") != NULL, "%s", a.head);
+        PLAY_CHECK(asked_at("/v1/responses") == 1 && asked_at("/v1/chat/completions") == 1 &&
+                       asked_at("/v1/messages") == 1,
+                   "%s", play_fake_requests());
+        a = ask(askers[i], "lost", askers[i]->more);
+        PLAY_CHECK(a.status == 200 && strstr(a.body, askers[i]->last) != NULL, "%s: %d %s",
+                   askers[i]->path, a.status, a.body);
+    }
+}
+
+/* Asked in its own dialect it is nothing that a provider refuses. */
+static void
+what_cannot_be_translated_goes_to_who_takes_it(void)
+{
+    static const char *const more = ",\"previous_response_id\":\"resp_1\"";
+    play_must_ctl("account", "reset", "half", NULL);
+    play_must_ctl("account", "reset", "plain", NULL);
+    play_fake_reset();
+    struct play_answer a = ask(&responses, "half", more);
+    PLAY_CHECK(a.status == 200 && play_json_is(a.body, responses.text, "You said: hello"), "%d %s",
+               a.status, a.body);
+    PLAY_CHECK(play_field(&a, "x-protocol-translation") == NULL, "%s", a.head);
+    PLAY_CHECK(asked_at("/v1/responses") == 2 && asked_at("/v1/chat/completions") == 0, "%s",
+               play_fake_requests());
+    /* Nobody takes it: the client hears which field stands in the way. */
+    a = ask(&responses, "plain", more);
+    PLAY_CHECK(a.status == 400 && play_json_is(a.body, "error.param", "previous_response_id"),
+               "%d %s", a.status, a.body);
+}
+
 static void
 what_was_learned_survives_a_restart(void)
 {
@@ -335,6 +387,9 @@ static const struct play_test tests[] = {
     { "the_account_test_says_it_in_words", the_account_test_says_it_in_words, 0 },
     { "an_account_without_any_endpoint_is_not_silent",
       an_account_without_any_endpoint_is_not_silent, 0 },
+    { "another_account_serves_by_translation", another_account_serves_by_translation, 0 },
+    { "what_cannot_be_translated_goes_to_who_takes_it",
+      what_cannot_be_translated_goes_to_who_takes_it, 0 },
     { "what_was_learned_survives_a_restart", what_was_learned_survives_a_restart, 60 },
     { "a_model_that_an_account_does_not_have_rests_over_a_restart",
       a_model_that_an_account_does_not_have_rests_over_a_restart, 90 },

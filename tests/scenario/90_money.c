@@ -252,6 +252,36 @@ a_killed_workers_request_is_billed(void)
     PLAY_CHECK(play_wait_ready(5000), "no new worker");
 }
 
+/* A new price, a lower limit and a removed account: who is served is billed as it was admitted. */
+static void
+changes_meanwhile_change_no_bill(void)
+{
+    int64_t before = 0;
+    int64_t after = 0;
+    set_price("fake-in50-out20-n20-gap50");
+    books_agree(&before);
+    struct play_conn *c = play_open(play_world.port);
+    play_print(c, "%s",
+               play_post_text("/v1/chat/completions", talk("fake-in50-out20-n20-gap50", true)));
+    PLAY_NEED(play_read_head(c, 5000).status == 200 && play_event(c, 3000) != NULL, "not served");
+    play_must_ctl("price", "set", "fake-in50-out20-n20-gap50", "--input", "300", "--output", "1500",
+                  NULL);
+    play_must_ctl("group", "set", "default", "--multiplier", "7", NULL);
+    play_must_ctl("user", "set", "tester", "--concurrency", "1", NULL);
+    play_must_ctl("account", "disable", "openai", NULL);
+    while (play_event(c, 3000) != NULL) {
+        /* The rest of the answer, whoever may be asked by now. */
+    }
+    play_close(c);
+    await_records(++done);
+    books_agree(&after);
+    PLAY_CHECK(after - before == SIMPLE_NANO, "billed %lld, not %d", (long long)(after - before),
+               SIMPLE_NANO);
+    play_must_ctl("group", "set", "default", "--multiplier", "1", NULL);
+    play_must_ctl("user", "set", "tester", "--concurrency", "0", NULL);
+    play_must_ctl("account", "enable", "openai", NULL);
+}
+
 static void
 unpriced_models_are_seen(void)
 {
@@ -310,6 +340,7 @@ static const struct play_test tests[] = {
     { "multipliers_apply", multipliers_apply, 60 },
     { "what_breaks_is_billed_by_what_came", what_breaks_is_billed_by_what_came, 60 },
     { "a_killed_workers_request_is_billed", a_killed_workers_request_is_billed, 60 },
+    { "changes_meanwhile_change_no_bill", changes_meanwhile_change_no_bill, 60 },
     { "unpriced_models_are_seen", unpriced_models_are_seen, 60 },
     { "prices_are_imported_and_shown", prices_are_imported_and_shown, 0 },
     { "bad_prices_are_refused", bad_prices_are_refused, 0 },

@@ -36,7 +36,7 @@ static const struct point worker_points[] = {
     { "gate.after_leave", 5, NEED_NOTHING },      { "gate.after_turn", 100, NEED_NOTHING },
     { "budget.after_add", 150, NEED_NOTHING },    { "budget.after_charge", 150, NEED_NOTHING },
     { "lease.before_held", 150, NEED_NOTHING },   { "lease.after_held", 150, NEED_NOTHING },
-    { "lease.mid_edit", 150, NEED_NOTHING },      { "lease.after_note", 150, NEED_NOTHING },
+    { "lease.mid_edit", 1200, NEED_NOTHING },     { "lease.after_note", 150, NEED_NOTHING },
     { "lease.after_push", 150, NEED_NOTHING },    { "ring.before_publish", 150, NEED_NOTHING },
     { "ring.after_publish", 150, NEED_NOTHING },  { "settle.before_record", 150, NEED_NOTHING },
     { "settle.after_record", 150, NEED_NOTHING }, { "exchange.before_send", 150, NEED_NOTHING },
